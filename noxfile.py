@@ -1,0 +1,150 @@
+"""The project's sessions: ``nox -s tests`` and friends. Each makes what it needs on a bare machine.
+
+Sessions that share their needs share one environment, so that torch is installed once. A session whose content comes with a
+later version fails with one sentence; it never passes by doing nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = True
+nox.options.sessions = ["tests"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+TORCH = next(line.strip() for line in Path("constraints.txt").read_text().splitlines() if line.startswith("torch=="))
+STAMP = "installed.json"
+CORES = str(os.cpu_count() or 1)
+# One thread for each worker: threads of two torch processes on two cores wait for each other at every barrier.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+
+def install(session: nox.Session, *groups: str, constrained: bool = True) -> None:
+    """Install dependency groups, torch first and pinned, unless this environment has them already."""
+    needed = nox.project.dependency_groups(PYPROJECT, *groups)
+    wanted = {"packages": list(needed), "constraints": Path("constraints.txt").read_text() if constrained else ""}
+    stamp = Path(session.virtualenv.location) / STAMP
+    if stamp.is_file() and json.loads(stamp.read_text()) == wanted:
+        return
+    limits = ["-c", "constraints.txt"] if constrained else []
+    if any(name.startswith("torch") for name in needed):
+        session.install("-q", TORCH)
+    session.install("-q", *limits, *needed)
+    stamp.write_text(json.dumps(wanted))
+
+
+def pytest(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
+    """Run pytest in the checkout."""
+    session.run("python", "-m", "pytest", *arguments, *session.posargs, env=env or {})
+
+
+def later(session: nox.Session, what: str) -> None:
+    """End red: the session's content is not built yet."""
+    session.error(f"{what} comes with a later version; nothing was run, so nothing passed.")
+
+
+@nox.session
+def train(session: nox.Session) -> None:
+    """The main job: SmolLM2-135M with LoRA on 1000 unit conversions, saved, reloaded and measured."""
+    install(session, "train")
+    command = ["python", "-m", "homework.sft", "train", "--checkpoint", "embedded", "--overwrite"]
+    session.run(*command, *session.posargs, env={"PYTHONUNBUFFERED": "1"})
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests but gpu and slow, with branch coverage of both packages."""
+    install(session, "test")
+    pytest(session, "-n", CORES, "-m", "not gpu and not slow", "--cov", "--cov-report=term", env=ONE_THREAD)
+
+
+@nox.session
+def regression(session: nox.Session) -> None:
+    """The documented failures: each is real, each is found, its healthy twin is left alone."""
+    install(session, "test")
+    pytest(session, "-n", CORES, "-m", "regression and not gpu and not slow", env=ONE_THREAD)
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """Smoke trainings on a CUDA device; red where there is none."""
+    install(session, "test")
+    found = session.run("python", "-c", "import torch; print(torch.cuda.is_available())", silent=True)
+    if str(found).strip() != "True":
+        session.error("no CUDA device: 0 GPU tests ran.")
+    pytest(session, "-m", "gpu")
+
+
+@nox.session
+def gate(session: nox.Session) -> None:
+    """All stages over the bundle, one verdict (later)."""
+    later(session, "the gate")
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Every documented bug, edited in, must be caught (later)."""
+    later(session, "the mutants")
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """The tests marked slow, on all cores together."""
+    install(session, "test")
+    pytest(session, "-m", "slow and not gpu")
+
+
+@nox.session
+def full(session: nox.Session) -> None:
+    """Everything that can run here: tests, slow tests, lint and typing."""
+    for name in ("tests", "slow", "lint", "typing"):
+        session.notify(name)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff with every rule on, and its formatter."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Mypy, strict, on code, tests and this file."""
+    install(session, "typing")
+    session.run("mypy")
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """The tests on the oldest versions that the ranges allow (torch stays pinned)."""
+    needed = nox.project.dependency_groups(PYPROJECT, "test")
+    oldest = [name.split(",")[0].replace(">=", "==") for name in needed if not name.startswith("torch")]
+    session.install("-q", TORCH)
+    session.install("-q", *oldest)
+    pytest(session, "-m", "not gpu and not slow", env=ONE_THREAD)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Speed as ratios, each measured in one run."""
+    install(session, "benchmark")
+    pytest(session, "benchmarks", "--benchmark-only", "-s", "-p", "no:xdist")
+
+
+@nox.session
+def faultbench(session: nox.Session) -> None:
+    """Every fault through every tool (later)."""
+    later(session, "the comparison with other tools")
+
+
+if __name__ == "__main__":
+    sys.exit(nox.main())

@@ -1,0 +1,64 @@
+"""One injector for each failure: the only place that knows how to break things.
+
+An injector changes one thing in a healthy set-up and returns nothing, or a way back. A check may not read its name, a marker
+or its arguments: it must find the failure by its effect.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from homework.training import Tokens
+
+
+def pad_on_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[padding-side] Generation pads after the prompt instead of before it."""
+    import torch
+
+    from homework import base_llm
+
+    def right_pad(sequences: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+        length = max(len(sequence) for sequence in sequences)
+        return (
+            torch.tensor([list(sequence) + [pad] * (length - len(sequence)) for sequence in sequences]),
+            torch.tensor([[1] * len(sequence) + [0] * (length - len(sequence)) for sequence in sequences]),
+        )
+
+    monkeypatch.setattr(base_llm, "left_pad", right_pad)
+
+
+def mask_every_label(items: list[Tokens]) -> None:
+    """[labels-all-masked] Every label of every row is -100."""
+    for item in items:
+        item["labels"] = [-100] * len(item["labels"])
+
+
+def mask_end_of_text(items: list[Tokens], eos: int) -> None:
+    """[eos-never-learnt] Labels equal to end-of-text are masked as if they were padding."""
+    for item in items:
+        item["labels"] = [-100 if label == eos else label for label in item["labels"]]
+
+
+def corrupt_byte(path: Path, offset: int = -1) -> None:
+    """[adapter-corrupt] Flip one bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[offset] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def put_nan_into(model: Any, name: str) -> None:  # noqa: ANN401 - any torch module
+    """[nan-grad-norm] One weight of the named parameter is NaN."""
+    parameter = dict(model.named_parameters())[name]
+    parameter.data.view(-1)[0] = float("nan")
+
+
+def copy_rows(data: Path, count: int = 1) -> None:
+    """[train-valid-overlap] The first rows of valid stand in train too."""
+    train, valid = (json.loads((data / f"{name}.json").read_text()) for name in ("train", "valid"))
+    (data / "train.json").write_text(json.dumps(train + valid[:count]))

@@ -1,0 +1,108 @@
+"""Small real parts for tests: a model and a tokenizer that build in milliseconds, data, and a canned model.
+
+They are real: a 2-layer Llama of transformers, a byte-level tokenizer of tokenizers. Only ``CannedLLM`` is a stand-in, for
+tests of code that scores answers and does not care where they come from.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from homework.conversion_utils import make_splits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+EOS = "<|im_end|>"
+BOS = "<|im_start|>"
+
+
+def tiny_tokenizer() -> PreTrainedTokenizerFast:
+    """One token a byte; padding is end-of-text, on the right, as SmolLM2's own tokenizer has it."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {symbol: index for index, symbol in enumerate(["<|endoftext|>", BOS, EOS, *alphabet])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=EOS, unk_token="<|endoftext|>"
+    )
+    fast.chat_template = (
+        "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    return fast
+
+
+def tiny_model(seed: int = 0, layers: int = 2) -> LlamaForCausalLM:
+    """A Llama with 2 layers of width 32, randomly initialised from ``seed``."""
+    torch.manual_seed(seed)
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=259,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=layers,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            bos_token_id=1,
+            eos_token_id=2,
+            pad_token_id=2,
+            tie_word_embeddings=True,
+            initializer_range=0.2,  # wide enough that greedy choices are clear
+        )
+    )
+
+
+def write_tiny_base(folder: Path) -> Path:
+    """Save the tiny model and tokenizer as a base checkpoint."""
+    tiny_model().save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def write_small_data(folder: Path, train_rows: int = 40, valid_rows: int = 20) -> Path:
+    """Write the first rows of the project's own splits."""
+    folder.mkdir(parents=True)
+    for name, questions, count in zip(("train", "valid"), make_splits(60), (train_rows, valid_rows), strict=True):
+        (folder / f"{name}.json").write_text(json.dumps([question.row for question in questions[:count]]))
+    return folder
+
+
+class CannedLLM:
+    """Answers from a list, in order; for code that judges answers."""
+
+    def __init__(self, answers: Sequence[float]) -> None:
+        """Keep the answers."""
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    def answer(self, *questions: str) -> list[float]:
+        """Give the next answers."""
+        self.asked += questions
+        return [self.answers[index] if index < len(self.answers) else math.nan for index in range(len(questions))]
+
+
+def train_tiny(base: Path, output_dir: Path, **options: Any) -> Any:  # noqa: ANN401 - fields of TrainingConfig
+    """Train an adapter on the tiny base for a few steps, in fp32."""
+    from homework import sft
+
+    settings: dict[str, Any] = {
+        "checkpoint": str(base),
+        "precision": "fp32",
+        "epochs": 1,
+        "max_steps": 4,
+        "max_length": 200,
+        "rank": 4,
+        "effective_batch": 8,
+        "lr": 1e-2,
+        "warmup_steps": 0,
+    }
+    return sft.train_model(str(output_dir), **(settings | options))

@@ -1,0 +1,162 @@
+"""The program ``unsilent``.
+
+    unsilent failures [--json]
+    unsilent explain SLUG
+    unsilent explain "loss 0.0 grad_norm nan"
+
+Exit status: 0 all that ran passed, 1 a finding, 2 could not judge. With ``--json`` stdout holds one JSON object and
+nothing else. The commands that judge something (``check``, ``gate``) end with 2 until their stage is built.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .failures import FAILURES
+from .outcome import SCHEMA_VERSION
+from .symptoms import likely_causes, observe
+
+if TYPE_CHECKING:
+    from .failures import Failure
+
+EXIT_UNDECIDED = 2
+WIDTH = 88
+JSON = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
+WORDS = Annotated[list[str], typer.Argument(help="A slug, or a symptom as typed or pasted; '-' reads stdin.")]
+SUBJECT = Annotated[list[str] | None, typer.Argument(help="What to judge.")]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Finds the ways in which fine-tuning fails without raising.",
+)
+check = typer.Typer(no_args_is_help=True, help="Judge a run, an adapter, a submission, or answers.")
+app.add_typer(check, name="check")
+
+
+@app.command("failures")
+def list_failures(as_json: JSON = False) -> None:
+    """List every known failure, by the stage that finds it first."""
+    if as_json:
+        rows = [dataclasses.asdict(failure) for failure in FAILURES.values()]
+        print(json.dumps({"schema_version": SCHEMA_VERSION, "failures": rows}, indent=2))
+        return
+    for stage in dict.fromkeys(failure.stages[0] for failure in FAILURES.values()):
+        print(f"\n{stage}")
+        for failure in FAILURES.values():
+            if failure.stages[0] == stage:
+                _print_row(failure)
+    built = sum(not failure.planned for failure in FAILURES.values())
+    print(f"\n{len(FAILURES)} failures; {built} with a check, {len(FAILURES) - built} planned. unsilent explain SLUG")
+
+
+def _print_row(failure: Failure) -> None:
+    mark = "" if failure.severity == "error" else f" [{failure.severity}]"
+    head = f"  {failure.slug + mark:<28}"
+    print(textwrap.fill(failure.symptom, WIDTH, initial_indent=head, subsequent_indent=" " * 30))
+
+
+@app.command()
+def explain(words: WORDS, as_json: JSON = False) -> None:
+    """Explain a failure by its slug, or find the likely causes of a symptom."""
+    text = sys.stdin.read() if words == ["-"] else " ".join(words)
+    slug = text.strip().lower()
+    if slug in FAILURES:
+        _explain_failure(FAILURES[slug], as_json=as_json)
+        return
+    causes = likely_causes(text)
+    if not causes:
+        near = difflib.get_close_matches(slug, FAILURES, n=3, cutoff=0.5)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        _stop(
+            "Expected a slug or a symptom with something to recognise (loss 0.0, grad_norm nan, out of memory, "
+            f"accuracy 1.0), but got {slug[:60]!r}.{hint} Where: explain. What to do: see unsilent failures."
+        )
+    if as_json:
+        found = [
+            {"failure": cause.failure.slug, "weight": round(cause.weight, 3), "signs": cause.signs,
+             "next": cause.failure.next_command}
+            for cause in causes
+        ]  # fmt: skip
+        print(json.dumps({"schema_version": SCHEMA_VERSION, "signs": sorted(observe(text)), "causes": found}, indent=2))
+        return
+    print(f"seen: {', '.join(sorted(observe(text)))}\n")
+    for number, cause in enumerate(causes, start=1):
+        print(f"{number}. {cause.failure.slug}  ({cause.weight:.0%}; explains {', '.join(cause.signs)})")
+        _print_field("", cause.failure.cause)
+        _print_field("next: ", cause.failure.next_command)
+        print()
+    print(f"More about one of them: unsilent explain {causes[0].failure.slug}")
+
+
+def _explain_failure(failure: Failure, *, as_json: bool) -> None:
+    if as_json:
+        content: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "failure": dataclasses.asdict(failure)}
+        print(json.dumps(content, indent=2))
+        return
+    state = "planned" if failure.planned else "checked"
+    print(f"{failure.slug}  ({failure.severity}; stages: {', '.join(failure.stages)}; {failure.origin}; {state})\n")
+    for name in ("symptom", "cause", "cure", "source"):
+        _print_field(f"{name}: ", getattr(failure, name))
+    if failure.symptom_of:
+        _print_field("may be only a sign of: ", ", ".join(failure.symptom_of))
+    _print_field("next: ", failure.next_command)
+
+
+def _print_field(name: str, text: str) -> None:
+    print(textwrap.fill(text, WIDTH, initial_indent=f"   {name}", subsequent_indent="      "))
+
+
+def _stop(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    raise typer.Exit(EXIT_UNDECIDED)
+
+
+def _not_built(command: str) -> None:
+    _stop(
+        f"Expected a version in which '{command}' is built, but got one in which it is only planned; nothing was judged. "
+        "Where: unsilent. What to do: see unsilent failures for what is known, unsilent explain for causes."
+    )
+
+
+@check.command("run")
+def check_run(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001 - the contract's options
+    """Judge what a training run wrote. (planned)"""
+    _not_built("check run")
+
+
+@check.command("adapter")
+def check_adapter(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001
+    """Judge adapters on disk. (planned)"""
+    _not_built("check adapter")
+
+
+@check.command("submission")
+def check_submission(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001
+    """Judge somebody's folder or zip. (planned)"""
+    _not_built("check submission")
+
+
+@check.command("honesty")
+def check_honesty(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001
+    """Do the answers come from the weights? (planned)"""
+    _not_built("check honesty")
+
+
+@app.command("gate")
+def gate(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001
+    """All stages, one verdict. (planned)"""
+    _not_built("gate")
+
+
+def main() -> None:
+    """Run the program."""
+    app(prog_name="unsilent")

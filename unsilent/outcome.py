@@ -1,0 +1,179 @@
+"""What a check says: passed, failed with evidence, or skipped with a reason; and the report of many of them.
+
+There is no fourth answer. A check that could not run says why; a report in which nothing ran is not green.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import TYPE_CHECKING, Literal
+
+from .failures import FAILURES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .failures import Failure, Stage
+
+Status = Literal["passed", "failed", "skipped"]
+Verdict = Literal["passed", "failed", "undecided"]
+
+SCHEMA_VERSION = 1
+EXIT_STATUS: Mapping[Verdict, int] = {"passed": 0, "failed": 1, "undecided": 2}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer of one check about one failure.
+
+    Attributes:
+        slug: The failure that was looked for.
+        stage: Where it was looked for.
+        status: ``passed``, ``failed`` or ``skipped``.
+        message: For a failed one, what was expected, what was found, where, what to do.
+        reason: For a skipped one, why.
+        evidence: For a failed one, the numbers and names behind it; plain JSON values.
+        step: Optimizer step at which it was found, counted from 1, where there is one.
+        symptoms: Slugs of findings that are only signs of this one.
+    """
+
+    slug: str
+    stage: Stage
+    status: Status
+    message: str = ""
+    reason: str = ""
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    step: int | None = None
+    symptoms: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse an answer that says too little."""
+        if self.stage not in self.failure.stages:
+            self._refuse(f"a stage among {', '.join(self.failure.stages)}", self.stage)
+        if self.status == "failed" and not (self.message and self.evidence):
+            self._refuse("a message and evidence with a failed outcome", "none")
+        if self.status == "skipped" and not self.reason:
+            self._refuse("a reason with a skipped outcome", "none")
+
+    def _refuse(self, expected: str, got: str) -> None:
+        message = f"Outcome for {self.slug}: expected {expected}, but got {got}"
+        raise ValueError(message)
+
+    @property
+    def failure(self) -> Failure:
+        """The catalogue's row."""
+        return FAILURES[self.slug]
+
+    def as_json(self) -> dict[str, object]:
+        """The outcome as ``--json`` prints it."""
+        return {
+            "failure": self.slug,
+            "stage": self.stage,
+            "severity": self.failure.severity,
+            "status": self.status,
+            "step": self.step,
+            "evidence": dict(self.evidence),
+            "message": self.message,
+            "reason": self.reason,
+            "symptoms": list(self.symptoms),
+        }
+
+
+def passed(slug: str, stage: Stage) -> Outcome:
+    """The check ran and found nothing."""
+    return Outcome(slug, stage, "passed")
+
+
+def failed(
+    slug: str, stage: Stage, message: str, evidence: Mapping[str, object], *, step: int | None = None
+) -> Outcome:
+    """The check found the failure: a finding."""
+    return Outcome(slug, stage, "failed", message=message, evidence=evidence, step=step)
+
+
+def skipped(slug: str, stage: Stage, reason: str) -> Outcome:
+    """The check could not run."""
+    return Outcome(slug, stage, "skipped", reason=reason)
+
+
+def fold_symptoms(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Put findings that are only signs of another finding under it, so that one fault is one finding.
+
+    A finding that may be a symptom of several found roots goes under the first of them in the catalogue's order of its
+    ``symptom_of``. Order is otherwise kept.
+    """
+    found = {outcome.slug for outcome in outcomes if outcome.status == "failed"}
+    under: dict[str, list[str]] = {}
+    for slug in FAILURES:
+        root = next((root for root in _roots(slug, found) if root in found), None)
+        if slug in found and root is not None:
+            under.setdefault(root, []).append(slug)
+    folded = {slug for slugs in under.values() for slug in slugs}
+    return [
+        dataclasses.replace(outcome, symptoms=tuple(under.get(outcome.slug, ())))
+        if outcome.status == "failed"
+        else outcome
+        for outcome in outcomes
+        if outcome.status != "failed" or outcome.slug not in folded
+    ]
+
+
+def _roots(slug: str, found: set[str]) -> list[str]:
+    """List the failures ``slug`` may be a symptom of, deepest first, seen through found ones only."""
+    deepest_first: list[str] = []
+    for parent in FAILURES[slug].symptom_of:
+        if parent in found:
+            deepest_first += [*_roots(parent, found), parent]
+    return deepest_first
+
+
+@dataclass(frozen=True)
+class Report:
+    """Every outcome about one subject, and the verdict they add up to."""
+
+    subject: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def findings(self) -> list[Outcome]:
+        """The failed outcomes, roots only, symptoms under them."""
+        return [outcome for outcome in fold_symptoms(self.outcomes) if outcome.status == "failed"]
+
+    def verdict(self, *, strict: bool = False) -> Verdict:
+        """``failed`` with a finding of severity error (``strict``: of any), ``undecided`` when nothing ran."""
+        severities = {outcome.failure.severity for outcome in self.outcomes if outcome.status == "failed"}
+        if "error" in severities or (strict and severities):
+            return "failed"
+        ran = any(outcome.status != "skipped" for outcome in self.outcomes)
+        return "passed" if ran else "undecided"
+
+    def exit_status(self, *, strict: bool = False) -> int:
+        """0 passed, 1 failed, 2 undecided."""
+        return EXIT_STATUS[self.verdict(strict=strict)]
+
+    def as_json(self, *, strict: bool = False) -> str:
+        """The report as one JSON object."""
+        content = {
+            "schema_version": SCHEMA_VERSION,
+            "subject": self.subject,
+            "verdict": self.verdict(strict=strict),
+            "outcomes": [outcome.as_json() for outcome in fold_symptoms(self.outcomes)],
+            "versions": versions(),
+        }
+        return json.dumps(content, indent=2, default=str)
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package and of those it judges, as far as they are installed."""
+    from . import __version__  # noqa: PLC0415 - the package's own file
+
+    found = {"unsilent": __version__}
+    for name in ("torch", "transformers", "peft", "safetensors"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
