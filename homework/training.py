@@ -6,8 +6,6 @@ holds the trajectory equal to that of the plain path.
 
 Every choice is a field of ``TrainingConfig``, which is also the command line. What was chosen is printed once, with its
 reason, and written beside the adapter.
-
-Shapes: B rows, T tokens, K trailing positions that hold every label of a batch.
 """
 
 from __future__ import annotations
@@ -18,36 +16,30 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils.data import Dataset as TorchDataset
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from .adapter_store import claim_output, locate, quiet_peft, save_adapter
 from .augmentation import variations
-from .base_llm import BaseLLM, left_pad
+from .base_llm import BaseLLM, default_device
 from .batching import EFFECTIVE_BATCH, BatchPlan, choose_batch
 from .command_line import option
 from .curves import draw_curves
 from .data import Dataset
-from .errors import OptionInvalid, RowsUnusable, TrainingFailed
+from .errors import OptionInvalid, TrainingFailed
 from .precision import Precision, choose_precision, dtype_named, short_name
+from .tokens import Collator, TokenizedDataset
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from .data import Row
-
-IGNORED = -100  # torch's cross entropy leaves labels of this value out
 TARGETS = "all-linear"
-
-Format = Callable[[str, float], dict[str, str]]
-Tokens = dict[str, list[int]]
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,7 @@ class TrainingConfig:
     overwrite: bool = option(False, "replace a trained adapter in output_dir once the new one is whole")
     checkpoint: str = option("", "base model: folder, hub name or 'embedded'; empty: see homework/checkpoints.py")
     split: str = option("train", "rows to train on: data/<split>.json")
-    epochs: int = option(12, "passes over the rows")
+    epochs: int = option(13, "passes over the rows")
     max_steps: int = option(0, "stop after so many optimizer steps; 0: when the epochs are done")
     rank: int = option(16, "rank of the adapter; 16 on the 135M is 19.5 MB, below the course's 20 MB")
     lr: float = option(2e-3, "peak learning rate")
@@ -73,6 +65,7 @@ class TrainingConfig:
     use_fp32_for_training: bool = option(False, "the reports' name for base_dtype fp32")
     micro_batch_size: int = option(0, "rows a forward pass; 0: by device")
     effective_batch: int = option(EFFECTIVE_BATCH, "rows an optimizer step")
+    logging_steps: int = option(0, "steps between two records of the log; 0: max(1, 10 // accumulation)")
     gradient_checkpointing: bool = option(False, "recompute activations: less memory, a third slower")
     seed: int = option(42, "of the adapter, the order of rows and their variations")
 
@@ -80,7 +73,7 @@ class TrainingConfig:
         """Refuse values that no run could use, before anything is loaded."""
         for name in ("epochs", "rank", "max_length"):
             self._must(getattr(self, name) >= 1, name, "at least 1")
-        for name in ("max_steps", "warmup_steps", "seed"):
+        for name in ("max_steps", "warmup_steps", "logging_steps", "seed"):
             self._must(getattr(self, name) >= 0, name, "0 or more")
         for name in ("lr", "weight_decay", "max_grad_norm"):
             self._must(math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, name, "finite and 0 or more")
@@ -126,108 +119,6 @@ class TrainingResult:
     seconds: float
 
 
-def tokenize(tokenizer: Any, question: str, answer: str) -> Tokens:  # noqa: ANN401 - transformers' tokenizers share no typed base
-    """Turn a prompt and its completion into one training row, unpadded.
-
-    Prompt and completion are tokenized apart: the prompt's tokens are those of inference by construction. The row ends
-    with end-of-text, which is a label, so that the model learns to stop.
-
-    Returns:
-        ``input_ids``, ``attention_mask`` and ``labels``, each (T,); labels are -100 on the prompt.
-    """
-    prompt = list(tokenizer(question)["input_ids"])
-    completion = [*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-    ids = prompt + completion
-    return {
-        "input_ids": ids,
-        "attention_mask": [1] * len(ids),
-        "labels": [IGNORED] * len(prompt) + completion,
-    }
-
-
-class TokenizedDataset(TorchDataset[Tokens]):
-    """Rows as the model sees them, tokenized once."""
-
-    def __init__(
-        self,
-        tokenizer: Any,  # noqa: ANN401
-        data: Dataset | Sequence[Row],
-        format_fn: Callable[..., dict[str, str]],
-        max_length: int = 0,
-    ) -> None:
-        """Format and tokenize every row of ``data``.
-
-        Args:
-            tokenizer: Of the model that will be trained.
-            data: Rows; each is passed to ``format_fn`` as it is.
-            format_fn: Turns a row into ``{"question": prompt, "answer": completion}``.
-            max_length: Longest row allowed in tokens; 0 allows any.
-
-        Raises:
-            RowsUnusable: A row beyond ``max_length``; cutting it would lose its labels without a word.
-        """
-        self.items: list[Tokens] = []
-        for index in range(len(data)):
-            item = tokenize(tokenizer, **format_fn(*data[index]))
-            if max_length and len(item["input_ids"]) > max_length:
-                raise RowsUnusable(
-                    expected=f"rows of at most {max_length} tokens",
-                    got=f"one of {len(item['input_ids'])}: {str(data[index][0])[:60]!r}",
-                    where=f"row {index} of the training rows",
-                    action="raise --max_length or shorten the row",
-                )
-            self.items.append(item)
-
-    def __len__(self) -> int:
-        """Number of rows."""
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> Tokens:
-        """Row ``index``."""
-        return self.items[index]
-
-    def supervised_tokens(self) -> int:
-        """Labels that are learnt from, over all rows."""
-        return sum(label != IGNORED for item in self.items for label in item["labels"])
-
-
-class Collator:
-    """Pads rows on the left and keeps the labels' end of the batch, where every label is.
-
-    With all labels in the last K positions, logits at those positions give the full loss:
-    ``model(input_ids, labels=labels[:, -K:], logits_to_keep=...)``. The positions are passed as indices, because a slice
-    is a view, and the output projection then copies its weight once for each row (1.3 s of a 2.6 s step of the 135M).
-    """
-
-    def __init__(self, pad: int) -> None:
-        """Remember the padding token."""
-        self.pad = pad
-
-    def __call__(self, rows: Sequence[Tokens]) -> dict[str, torch.Tensor]:
-        """Build one batch.
-
-        Returns:
-            ``input_ids``, ``attention_mask``, ``position_ids`` (B, T), ``labels`` (B, K), ``logits_to_keep`` (K,).
-        """
-        ids, mask = left_pad([row["input_ids"] for row in rows], self.pad)
-        labels, _ = left_pad([row["labels"] for row in rows], IGNORED)
-        # One more than the longest completion: the token before it predicts its first token.
-        keep = min(ids.shape[1], 1 + max(_completion_length(row["labels"]) for row in rows))
-        return {
-            "input_ids": ids,
-            "attention_mask": mask,
-            "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
-            "labels": labels[:, -keep:],
-            "logits_to_keep": torch.arange(ids.shape[1] - keep, ids.shape[1]),
-        }
-
-
-def _completion_length(labels: Sequence[int]) -> int:
-    """Tokens from the first label to the end of the row."""
-    first = next((index for index, label in enumerate(labels) if label != IGNORED), len(labels))
-    return len(labels) - first
-
-
 def add_adapter(model: Any, rank: int, *, gradient_checkpointing: bool = False) -> Any:  # noqa: ANN401 - a PEFT model
     """Freeze ``model`` and put a fresh LoRA adapter on all its linear layers, ready to train.
 
@@ -249,7 +140,9 @@ def add_adapter(model: Any, rank: int, *, gradient_checkpointing: bool = False) 
         adapted = get_peft_model(model, config)
         adapted.enable_input_require_grads()
         if gradient_checkpointing:
-            adapted.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            # transformers 5.18 calls it activation checkpointing; the older name warns there and is the only one before
+            enable = getattr(adapted, "activation_checkpointing_enable", None) or adapted.gradient_checkpointing_enable
+            enable({"use_reentrant": False})
     adapted.config.use_cache = False
     return adapted.train()
 
@@ -310,8 +203,6 @@ def train(config: TrainingConfig, format_fn: Callable[..., dict[str, str]], mode
 
 
 def _load_base(config: TrainingConfig, model_class: type[BaseLLM]) -> tuple[BaseLLM, Precision]:
-    from .base_llm import default_device  # noqa: PLC0415
-
     base_dtype = "fp32" if config.use_fp32_for_training else config.base_dtype
     precision = choose_precision(default_device(), wish=config.precision, base_dtype=base_dtype)
     return model_class(config.checkpoint or None, dtype=dtype_named(precision.base_dtype)), precision
@@ -340,7 +231,7 @@ def _make_trainer(
         **({"tf32": True} if on_gpu else {}),
         use_cpu=llm.device.type == "cpu",
         dataloader_pin_memory=on_gpu,
-        logging_steps=max(1, 10 // batch.accumulation_steps),
+        logging_steps=config.logging_steps or max(1, 10 // batch.accumulation_steps),
         logging_nan_inf_filter=False,  # with the filter a NaN loss is printed as 0.0
         remove_unused_columns=False,
         disable_tqdm=True,
@@ -373,6 +264,11 @@ class StepLines(TrainerCallback):  # type: ignore[misc] # transformers' base cla
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: object) -> None:  # noqa: ANN401, ARG002
         """Start the clock."""
         self.started = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: object) -> None:  # noqa: ANN401, ARG002
+        """Have the last step logged, however short the run: a NaN there must be seen before anything is saved."""
+        if state.global_step == state.max_steps:
+            control.should_log = True
 
     def on_log(
         self,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from homework.training import Tokens
+    from homework.tokens import Tokens
 
 
 def pad_on_the_right(monkeypatch: pytest.MonkeyPatch) -> None:

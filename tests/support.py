@@ -104,5 +104,6 @@ def train_tiny(base: Path, output_dir: Path, **options: Any) -> Any:  # noqa: AN
         "effective_batch": 8,
         "lr": 1e-2,
         "warmup_steps": 0,
+        "logging_steps": 1,
     }
     return sft.train_model(str(output_dir), **(settings | options))

@@ -1,0 +1,279 @@
+"""Answers do not depend on how prompts are batched, and no number is NaN, never 0."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import faults
+from homework import base_llm
+from homework.base_llm import BaseLLM, parse_answer
+from homework.errors import OptionInvalid
+
+PROMPTS = st.lists(st.text(alphabet="abc 123<>?é", min_size=1, max_size=30), min_size=1, max_size=7)
+
+
+@pytest.fixture(scope="module")
+def llm(tiny_base: Path) -> BaseLLM:
+    """The tiny base in fp32, 8 new tokens at most."""
+    loaded = BaseLLM(str(tiny_base), dtype="fp32", device="cpu")
+    loaded.max_new_tokens = 8
+    return loaded
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("6000</answer>", 6000.0),
+        ("<answer>6000</answer>", 6000.0),
+        ("1 kg = 1000 g. 6 * 1000 = <answer>6000</answer> and on", 6000.0),
+        (" 2.5 </answer>", 2.5),
+        ("<answer>-3e2</answer>", -300.0),
+        ("<answer>.5</answer>", 0.5),
+        ("<answer>1,234,567.5</answer>", 1234567.5),
+        ("<answer>12 cm^3</answer>", 12.0),
+        ("<answer>12 m**3</answer>", 12.0),
+        ("42", 42.0),
+        ("<answer>0</answer>", 0.0),
+    ],
+)
+def test_parse_answer_reads_the_number(text: str, number: float) -> None:
+    """With and without opening tag, with a unit, with grouping commas."""
+    assert parse_answer(text) == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "</answer>", "<answer></answer>", "no number", "I think 5", "<answer>2 * 3 = 6</answer>", "<answer>nan</answer>",
+        "<answer>inf</answer>", "<answer>1e999</answer>", "<answer>five</answer>", "5 6</answer>", "<answer>",
+    ],
+)  # fmt: skip
+def test_parse_answer_gives_nan_for_no_number(text: str) -> None:
+    """Nothing, words, a calculation, infinity: NaN, never 0.0, which would count as an answer."""
+    assert math.isnan(parse_answer(text))
+
+
+@given(st.text())
+def test_parse_answer_takes_any_text(text: str) -> None:
+    """Any text gives a finite number or NaN, never an exception."""
+    value = parse_answer(text)
+
+    assert math.isnan(value) or math.isfinite(value)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_parse_answer_reads_back_what_python_writes(value: float) -> None:
+    """Every finite number survives the trip through text."""
+    assert parse_answer(f"<answer>{value!r}</answer>") == value
+
+
+@given(prompts=PROMPTS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_batched_equals_single(llm: BaseLLM, prompts: list[str]) -> None:
+    """Every prompt gets the text alone that it gets among others, in the order given."""
+    assert llm.batched_generate(prompts) == [llm.generate(prompt) for prompt in prompts]
+
+
+def test_right_padding_would_be_noticed(llm: BaseLLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison above fails on the code of the reports, which padded on the right."""
+    prompts = ["xyz1", "xyz2 and more", "q"]
+    single = [llm.generate(prompt) for prompt in prompts]
+    faults.pad_on_the_right(monkeypatch)
+
+    assert llm.batched_generate(prompts) != single
+
+
+def test_tokenizer_side_does_not_matter(llm: BaseLLM) -> None:
+    """Padding is on the left even when somebody turns the tokenizer round."""
+    prompts = ["a", "a much longer prompt"]
+    before = llm.batched_generate(prompts)
+    llm.tokenizer.padding_side = "right"
+    after = llm.batched_generate(prompts)
+    llm.tokenizer.padding_side = "left"
+
+    assert after == before
+
+
+def test_micro_batches_respect_the_memory_bound(llm: BaseLLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a small bound every row is its own micro-batch, and the answers stay the same."""
+    prompts = [f"prompt {number}" * number for number in range(1, 6)]
+    before = llm.batched_generate(prompts)
+    sizes: list[int] = []
+    real = llm._generate_micro_batch
+
+    def spy(token_lists: list[list[int]], samples: int, temperature: float) -> list[list[str]]:
+        sizes.append(len(token_lists))
+        return real(token_lists, samples, temperature)
+
+    monkeypatch.setattr(llm, "_generate_micro_batch", spy)
+    monkeypatch.setattr(base_llm, "GENERATION_BYTES", 1)
+
+    assert llm.batched_generate(prompts) == before
+    assert sizes == [1] * 5
+
+
+def test_no_prompt_gives_no_text(llm: BaseLLM) -> None:
+    """An empty list is answered with an empty list."""
+    assert llm.batched_generate([]) == []
+    assert llm.answer() == []
+
+
+def test_samples_come_in_lists(llm: BaseLLM) -> None:
+    """With num_return_sequences each prompt has that many texts, which differ at temperature 1."""
+    torch.manual_seed(0)
+    texts = llm.batched_generate(["one", "two, longer"], num_return_sequences=4, temperature=1.0)
+
+    assert [len(samples) for samples in texts] == [4, 4]
+    assert len({text for samples in texts for text in samples}) > 4
+
+
+def test_sampling_follows_the_seed(llm: BaseLLM) -> None:
+    """The same seed gives the same samples."""
+
+    def sample() -> list[list[str]]:
+        torch.manual_seed(7)
+        return llm.batched_generate(["one", "two"], num_return_sequences=2, temperature=0.8)
+
+    assert sample() == sample()
+
+
+def test_one_sample_is_still_a_list(llm: BaseLLM) -> None:
+    """num_return_sequences=1 gives lists of one, as None does not."""
+    assert llm.batched_generate(["one"], num_return_sequences=1) == [[llm.generate("one")]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"temperature": -1.0}, "temperature -1"),
+        ({"temperature": math.nan}, "temperature nan"),
+        ({"num_return_sequences": 0}, "num_return_sequences 0"),
+        ({"num_return_sequences": 3}, "same text"),
+        ({"prompts": ["a", ""]}, "position 1"),
+    ],
+)
+def test_impossible_sampling_is_refused(llm: BaseLLM, arguments: dict[str, Any], message: str) -> None:
+    """Each is refused before anything is generated."""
+    with pytest.raises(OptionInvalid, match=message):
+        llm.batched_generate(**({"prompts": ["a"]} | arguments))
+
+
+def test_generation_stops_at_the_closing_tag(llm: BaseLLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row ends at its own tag, and the text is cut right behind it."""
+    stop = base_llm._AnswerClosed(llm.tokenizer, prompt_length=2)
+    ids, _ = base_llm.left_pad([llm.tokenizer(text)["input_ids"] for text in ("</answer", "ab5</answer>")], 2)
+
+    assert stop(ids, torch.empty(0)).tolist() == [False, True]
+    assert base_llm._cut_at_tag("5</answer>\nmore") == "5</answer>"
+    assert base_llm._cut_at_tag("5") == "5"
+
+
+def test_answer_formats_generates_and_parses(llm: BaseLLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The three steps are done in this order, through the public methods."""
+    seen: list[str] = []
+
+    def generate(prompts: list[str]) -> list[str]:
+        seen.extend(prompts)
+        return ["12</answer>", "none"]
+
+    monkeypatch.setattr(llm, "batched_generate", generate)
+    monkeypatch.setattr(llm, "format_prompt", lambda question: f"<{question}>")
+    answers = llm.answer("a", "b")
+
+    assert seen == ["<a>", "<b>"]
+    assert answers[0] == 12.0
+    assert math.isnan(answers[1])
+
+
+def test_base_prompt_is_the_question(llm: BaseLLM) -> None:
+    """The plain base is asked as it is."""
+    assert llm.format_prompt("How many?") == "How many?"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "dtype"),
+    [
+        ({"dtype": torch.bfloat16}, torch.bfloat16),
+        ({"torch_dtype": "float16"}, torch.float16),
+        ({"use_fp32_for_training": True}, torch.float32),
+        ({"dtype": "fp32", "use_fp32_for_training": True}, torch.float32),
+    ],
+    ids=["dtype", "torch_dtype", "use_fp32_for_training", "both"],
+)
+def test_model_is_held_in_the_dtype_asked_for(tiny_base: Path, arguments: dict[str, Any], dtype: torch.dtype) -> None:
+    """Old and new name of the argument work, and every weight has the dtype."""
+    llm = BaseLLM(str(tiny_base), **arguments)
+
+    assert {parameter.dtype for parameter in llm.model.parameters()} == {dtype}
+    assert not llm.model.training
+
+
+def test_contradicting_dtypes_are_refused(tiny_base: Path) -> None:
+    """Two dtypes at once are an error before anything is loaded."""
+    with pytest.raises(OptionInvalid, match=r"torch\.bfloat16 and torch\.float32"):
+        BaseLLM(str(tiny_base), dtype="bf16", use_fp32_for_training=True)
+
+
+def test_default_dtype_is_the_devices(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a wish the precision of the device decides."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+
+    assert BaseLLM(str(tiny_base), device="cpu").model.dtype is torch.float32
+
+
+def test_default_device_prefers_accelerators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CUDA, then MPS, then the CPU; only the CPU takes the plain attention."""
+    found = []
+    for cuda, mps in ((True, True), (False, True), (False, False)):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda mps=mps: mps)
+        found.append(base_llm.default_device())
+
+    assert [device.type for device in found] == ["cuda", "mps", "cpu"]
+    assert [base_llm.attention_for(device) for device in found] == ["sdpa", "sdpa", "eager"]
+
+
+def test_tokenizer_without_padding_gets_end_of_text(tiny_base: Path, tmp_path: Path) -> None:
+    """A tokenizer without a padding token pads with end-of-text."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(tmp_path)
+
+    assert base_llm.load_tokenizer(str(tmp_path)).pad_token == tokenizer.eos_token
+
+
+def test_command_completes_two_sentences(
+    tiny_base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``python -m homework.base_llm test`` prints each completion, alone and batched, and they agree."""
+    monkeypatch.setenv("HOMEWORK_CHECKPOINT", str(tiny_base))
+    monkeypatch.setattr("sys.argv", ["base_llm", "test"])
+    with pytest.raises(SystemExit) as ended:
+        base_llm.main()
+
+    lines = capsys.readouterr().out.splitlines()
+    assert ended.value.code == 0
+    assert "HOMEWORK_CHECKPOINT" in lines[0]
+    assert lines[1] + " (batched)" == lines[3]
+
+
+@pytest.mark.base
+def test_real_base_answers_alike_alone_and_batched(real_base: str) -> None:
+    """The 135M in fp32 completes prompts of different length alike, alone and batched."""
+    llm = BaseLLM(real_base, dtype="fp32")
+    llm.max_new_tokens = 6
+    prompts = ["The capital of France is", "One, two, three, four, five, six,", "Water boils at"]
+
+    batched = llm.batched_generate(prompts)
+
+    assert batched == [llm.generate(prompt) for prompt in prompts]
+    assert "Paris" in batched[0]

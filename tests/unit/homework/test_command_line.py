@@ -1,0 +1,105 @@
+"""Functions and dataclasses become commands; wrong use is one paragraph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import typer
+
+from homework import command_line
+from homework.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Two options."""
+
+    output_dir: str = command_line.option("here", "where to")
+    dry_run: bool = command_line.option(False, "do nothing")
+
+
+def start(settings: Settings, rows: int = 3) -> int:
+    """Print what was understood."""
+    print(settings, rows)
+    return 7
+
+
+def run(monkeypatch: pytest.MonkeyPatch, commands: Any, *arguments: str) -> int:  # noqa: ANN401
+    """Call the program with these arguments."""
+    monkeypatch.setattr("sys.argv", ["program", *arguments])
+    return command_line.call(commands, prog="homework.x")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--output_dir", "a", "--dry_run", "--rows=5"), ("--output-dir=a", "--dry-run", "--rows", "5")],
+    ids=["underscores", "dashes"],
+)  # fmt: skip
+def test_options_take_both_spellings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    """Every field is an option, with underscores or dashes; the function's number is the exit status."""
+    assert run(monkeypatch, start, *arguments) == 7
+    assert capsys.readouterr().out == "Settings(output_dir='a', dry_run=True) 5\n"
+
+
+def test_values_keep_their_dashes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only option names are normalised, never their values."""
+    run(monkeypatch, start, "--output_dir", "a-b_c-d")
+
+    assert "a-b_c-d" in capsys.readouterr().out
+
+
+def test_help_lists_every_option(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The help names each option and ends with 0."""
+    assert run(monkeypatch, {"start": start}, "start", "--help") == 0
+
+    printed = capsys.readouterr().out
+    assert "--output_dir" in printed
+    assert "where to" in printed
+
+
+def test_wrong_use_is_a_paragraph(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown option ends with 2 and says where help is."""
+    assert run(monkeypatch, start, "--outputdir", "x") == 2
+    assert "see python -m homework.x --help" in capsys.readouterr().err
+
+
+def test_bad_input_is_a_paragraph(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A BadInput of the function becomes its text and status 2."""
+
+    def fails() -> None:
+        raise BadInput(expected="a", got="b", where="c", action="d")
+
+    assert run(monkeypatch, fails) == 2
+    assert capsys.readouterr().err == "error: Expected a, but got b. Where: c. What to do: d.\n"
+
+
+def test_other_errors_are_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect of ours keeps its traceback."""
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(monkeypatch, broken)
+
+
+def test_interrupt_is_a_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Control-C ends with the shell's usual status."""
+
+    def stopped() -> None:
+        raise typer.Abort
+
+    assert run(monkeypatch, stopped) == 130
+    assert capsys.readouterr().err == "stopped\n"
+
+
+def test_run_exits_with_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """run() exits with what call() returns; nothing returned is success."""
+    monkeypatch.setattr("sys.argv", ["program"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.run(lambda: None, prog="homework.x")
+
+    assert ended.value.code == 0

@@ -1,0 +1,44 @@
+"""The worked-example prompt, and its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from homework import cot
+from homework.base_llm import parse_answer
+
+
+def test_prompt_shows_one_worked_example(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """System, example, question and the opening of the answer, with exactly one begin of each turn."""
+    monkeypatch.setenv("HOMEWORK_CHECKPOINT", str(tiny_base))
+    prompt = cot.load().format_prompt(" How many cm are in 3 m? ")
+
+    assert prompt.count("<|im_start|>") == 5
+    assert prompt.endswith("user\nHow many cm are in 3 m?<|im_end|>\n<|im_start|>assistant\n")
+    assert parse_answer(cot.EXAMPLE_ANSWER) == 6000.0
+
+
+def test_command_prints_the_figures(
+    tiny_base: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``python -m homework.cot test --rows 3`` prints base, accuracy and answer rate."""
+    monkeypatch.setenv("HOMEWORK_CHECKPOINT", str(tiny_base))
+    monkeypatch.setattr("sys.argv", ["cot", "test", "--rows", "3"])
+    with pytest.raises(SystemExit) as ended:
+        cot.main()
+
+    assert ended.value.code == 0
+    assert "on 3 rows" in capsys.readouterr().out
+
+
+@pytest.mark.base
+def test_real_base_writes_an_answer_tag(real_base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The 135M follows the worked example: at least one of three completions closes an answer tag."""
+    monkeypatch.setenv("HOMEWORK_CHECKPOINT", real_base)
+    llm = cot.load()
+    questions = ["How many gram are in 3 kg?", "How many cm are in 2 m?", "How many bit are in 4 byte?"]
+    texts = llm.batched_generate([llm.format_prompt(question) for question in questions])
+
+    assert any("</answer>" in text for text in texts), texts

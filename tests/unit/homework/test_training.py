@@ -1,0 +1,218 @@
+"""The loop learns what the plain path learns, faster; and says what it chose."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig
+
+import faults
+import support
+from homework import sft, tokens, training
+from homework.data import Dataset
+from homework.errors import BadInput, OptionInvalid, OutputRefused, RowsUnusable, TrainingFailed
+
+# SmolLM2-360M, the course's model: FACTS of its published configuration.
+COURSE_CONFIG = {
+    "hidden_size": 960,
+    "intermediate_size": 2560,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 15,
+    "num_key_value_heads": 5,
+    "head_dim": 64,
+    "vocab_size": 49_152,
+    "tie_word_embeddings": True,
+}
+
+@pytest.mark.parametrize(("rank", "expected"), [(1, 542_720), (4, 2_170_880), (8, 4_341_760)])
+def test_adapter_of_the_course_model_has_the_reported_size(rank: int, expected: int) -> None:
+    """r=4 on all linear layers of the 360M has the 2,170,880 trainable parameters of the reports."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(LlamaConfig(**COURSE_CONFIG))
+        adapted = training.add_adapter(model, rank)
+
+    assert training.count_parameters(adapted)[0] == expected
+
+
+def test_adapter_is_ready_to_train() -> None:
+    """Only LoRA weights require a gradient, in fp32, on all seven linear layers, in training mode."""
+    adapted = training.add_adapter(support.tiny_model().to(torch.bfloat16), 4)
+    trained = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
+    config = adapted.peft_config["default"]
+
+    assert all("lora_" in name and p.dtype is torch.float32 for name, p in trained.items())
+    assert len(trained) == 2 * 2 * 7
+    assert (config.inference_mode, config.lora_alpha, config.lora_dropout, config.bias) == (False, 16, 0.0, "none")
+    assert adapted.training
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_first_layer_receives_a_gradient(checkpointing: bool) -> None:  # noqa: FBT001
+    """With and without checkpointing the first layer's lora_B has a gradient above zero."""
+    adapted = training.add_adapter(support.tiny_model(), 4, gradient_checkpointing=checkpointing)
+    batch = tokens.Collator(2)([sft.tokenize(support.tiny_tokenizer(), "How?", "5")])
+    adapted(**batch).loss.backward()
+    first = next(p for name, p in adapted.named_parameters() if "layers.0" in name and "lora_B" in name)
+
+    assert first.grad is not None
+    assert first.grad.abs().max() > 0
+
+
+def _trajectory(items: list[tokens.Tokens], *, plain: bool, steps: int = 20) -> list[float]:
+    """Losses of a run: our batches, or right-padded rows with logits everywhere (the course's recipe)."""
+    torch.manual_seed(0)
+    model = training.add_adapter(support.tiny_model(), 4)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
+    losses = []
+    for step in range(steps):
+        rows = [items[(step * 4 + offset) % len(items)] for offset in range(4)]
+        if plain:
+            width = 200
+            ids = torch.tensor([row["input_ids"] + [2] * (width - len(row["input_ids"])) for row in rows])
+            mask = torch.tensor([row["attention_mask"] + [0] * (width - len(row["input_ids"])) for row in rows])
+            labels = torch.tensor([row["labels"] + [-100] * (width - len(row["labels"])) for row in rows])
+            loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
+        else:
+            loss = model(**tokens.Collator(2)(rows)).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return losses
+
+
+def test_fast_path_learns_what_the_plain_path_learns(small_data: Path) -> None:
+    """Over 20 steps in fp32 the two losses differ by less than 1e-4, and both fall."""
+    items = tokens.TokenizedDataset(support.tiny_tokenizer(), Dataset("train"), sft.format_example).items
+    fast, plain = _trajectory(items, plain=False), _trajectory(items, plain=True)
+    gap = max(abs(a - b) for a, b in zip(fast, plain, strict=True))
+
+    assert gap < 1e-4, f"largest difference {gap}"
+    assert fast[-1] < fast[0]
+
+
+def test_run_trains_saves_and_reports(
+    tiny_base: Path, small_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Four steps on the tiny model: the loss falls, the adapter moved, every choice is printed and stored."""
+    result = support.train_tiny(tiny_base, tmp_path / "out", epochs=4, max_steps=10)
+    printed = capsys.readouterr().out
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+
+    assert result.log[-1]["loss"] < result.log[0]["loss"]
+    assert all(math.isfinite(record["grad_norm"]) for record in result.log)
+    for word in ("base model:", "precision:", "batch:", "trainable:", "supervised:", "output:", "step   10/10"):
+        assert word in printed
+    for name in ("base", "precision", "batch"):
+        assert manifest[name]["reason"]
+    assert manifest["config"]["lr"] == 1e-2
+    assert manifest["data"] == {"path": str(small_data / "train.json"), "rows": 40}
+
+
+def test_saved_adapter_is_trained_and_moves_answers(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
+    """Every lora_B on disk differs from zero, and the base that it names is the one it was trained on."""
+    from safetensors.torch import load_file
+
+    support.train_tiny(tiny_base, tmp_path / "out", max_steps=2)
+    tensors = load_file(tmp_path / "out" / "adapter_model.safetensors")
+    config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
+
+    assert all(tensor.abs().max() > 0 for name, tensor in tensors.items() if "lora_B" in name)
+    assert config["base_model_name_or_path"] == str(tiny_base)
+
+
+def test_same_seed_same_adapter(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
+    """Two runs of one configuration write the same bytes; another seed writes others."""
+    content = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        support.train_tiny(tiny_base, tmp_path / name, seed=seed, max_steps=2)
+        content.append((tmp_path / name / "adapter_model.safetensors").read_bytes())
+
+    assert content[0] == content[1] != content[2]
+
+
+def test_nan_is_not_saved(tiny_base: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[nan-grad-norm] A run that ends in NaN leaves the earlier adapter and says at which step."""
+    real = training.add_adapter
+
+    def poisoned(model: Any, rank: int, **options: Any) -> Any:  # noqa: ANN401
+        adapted = real(model, rank, **options)
+        faults.put_nan_into(adapted, "base_model.model.model.layers.0.self_attn.q_proj.lora_B.default.weight")
+        return adapted
+
+    monkeypatch.setattr(training, "add_adapter", poisoned)
+    with pytest.raises(TrainingFailed, match="loss nan, grad_norm nan"):
+        support.train_tiny(tiny_base, tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_adapter_is_not_overwritten(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
+    """A second run into the same folder is refused before it loads anything, unless told to overwrite."""
+    support.train_tiny(tiny_base, tmp_path / "out", max_steps=1)
+    before = (tmp_path / "out" / "adapter_model.safetensors").read_bytes()
+    with pytest.raises(OutputRefused, match="--overwrite"):
+        support.train_tiny(Path("/does/not/exist"), tmp_path / "out")
+    assert (tmp_path / "out" / "adapter_model.safetensors").read_bytes() == before
+
+    support.train_tiny(tiny_base, tmp_path / "out", max_steps=2, overwrite=True)
+    assert (tmp_path / "out" / "adapter_model.safetensors").read_bytes() != before
+
+
+def test_too_long_rows_are_refused(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
+    """[answers-truncated] A row beyond max_length is named, not cut; nothing is written."""
+    with pytest.raises(RowsUnusable, match=r"at most 30 tokens, but got one of \d+"):
+        support.train_tiny(tiny_base, tmp_path / "out", max_length=30)
+
+    assert list(tmp_path.iterdir()) == [small_data]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rank": 0}, "rank to be at least 1"),
+        ({"epochs": -1}, "epochs to be at least 1"),
+        ({"lr": math.nan}, "lr to be finite"),
+        ({"lr": -1.0}, "lr to be finite"),
+        ({"max_steps": -5}, "max_steps to be 0 or more"),
+        ({"way_back": 2.0}, "way_back to be between"),
+        ({"base_dtype": "bf16", "use_fp32_for_training": True}, "base_dtype"),
+        ({"learning_rate": 1.0}, "learning_rate"),
+    ],
+)
+def test_impossible_options_are_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    """Each is refused before data or model are looked at."""
+    with pytest.raises(OptionInvalid, match=message):
+        sft.train_model(str(tmp_path / "out"), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "dtypes"),
+    [
+        ({"precision": "fp32"}, ("fp32", "fp32")),
+        ({"precision": "fp32", "base_dtype": "bf16"}, ("fp32", "bf16")),
+        ({"precision": "fp32", "use_fp32_for_training": True}, ("fp32", "fp32")),
+    ],
+)
+def test_manifest_says_how_the_base_was_held(
+    tiny_base: Path, small_data: Path, tmp_path: Path, options: dict[str, Any], dtypes: tuple[str, str]
+) -> None:
+    """Precision and base dtype are stored as they were used."""
+    support.train_tiny(tiny_base, tmp_path / "out", max_steps=1, **options)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+
+    assert (manifest["precision"]["name"], manifest["dtype"]["base"]) == dtypes
+
+
+def test_bad_input_loads_nothing(tmp_path: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty data set is refused before the base is loaded."""
+    (small_data / "train.json").write_text("[]")
+    monkeypatch.setattr(training, "_load_base", lambda *arguments: pytest.fail("loaded"))
+
+    with pytest.raises(BadInput, match="an empty list"):
+        sft.train_model(str(tmp_path / "out"))
