@@ -1,8 +1,8 @@
 """Guards around every test: nothing reaches the network, nothing global is left behind, nothing goes undocumented.
 
-A test that changes the working directory, the environment or torch's default dtype fails in its teardown, by name. Random
-states are put back after every test, because training seeds them and may. Collection stops when a test lacks a docstring
-or a regression file lacks its mark.
+A test that changes the working directory, the environment or torch's default dtype fails in its teardown, by name.
+Random states are put back after every test, because training seeds them and may. Collection stops when a test lacks
+a docstring or a regression file lacks its mark.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from unsilent.failures import FAILURES
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _complaints(item: pytest.Function) -> Iterator[str]:
     if item.path.parent != ROOT / "tests" / "regression":
         return
     mark = item.get_closest_marker("failure")
-    slug = mark.args[0] if mark and mark.args else None
+    slug = str(mark.args[0]) if mark and mark.args else ""
     if slug not in FAILURES or item.get_closest_marker("regression") is None:
         yield f"{item.nodeid}: expected marks regression and failure(slug), with a slug of the catalogue"
     elif item.path.name != f"test_{slug.replace('-', '_')}.py":

@@ -1,14 +1,13 @@
 """The project's sessions: ``nox -s tests`` and friends. Each makes what it needs on a bare machine.
 
-Sessions that share their needs share one environment, so that torch is installed once. A session whose content comes with a
-later version fails with one sentence; it never passes by doing nothing.
+Sessions that share their needs share one environment, so that torch is installed once. A session whose content
+comes with a later version fails with one sentence; it never passes by doing nothing.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import nox
@@ -147,4 +146,4 @@ def faultbench(session: nox.Session) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(nox.main())
+    nox.main()

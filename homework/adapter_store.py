@@ -1,8 +1,8 @@
 """Where adapters lie, how they are saved, and how they are loaded in the dtype they were trained in.
 
-Saving is whole or not at all: everything is written to a folder beside the target, which is then renamed. Loading never
-creates anything. The base and the dtype come from the manifest that training wrote beside the adapter, not from
-whatever happens to be in a cache.
+Saving is whole or not at all: everything is written to a folder beside the target, which is then renamed. Loading
+never creates anything. The base and the dtype come from the manifest that training wrote beside the adapter, not
+from whatever happens to be in a cache.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ PACKAGE = Path(__file__).resolve().parent
 def locate(name: str) -> Path:
     """Turn an output or model name into a folder.
 
-    With a separator it is relative to the current directory. A bare name is the one in the current directory if it exists
-    there, else the one in this package; ``homework/homework`` cannot arise.
+    With a separator it is relative to the current directory. A bare name is the one in the current directory if it
+    exists there, else the one in this package; ``homework/homework`` cannot arise.
     """
     if not name.strip():
         raise OutputRefused(
@@ -134,7 +134,9 @@ def find_adapter(name: str, *, command: str) -> Path:
     if not complete:
         there = "no such folder"
         if folder.is_dir():
-            there = "a folder with " + (", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "nothing in it")
+            there = "a folder with " + (
+                ", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "nothing in it"
+            )
         raise AdapterMissing(
             expected=f"a trained adapter: {CONFIG} and {' or '.join(WEIGHTS)}",
             got=there,

@@ -1,9 +1,9 @@
 """More questions out of the same rows: other amounts, and the way back.
 
-Conversions are proportional. So from "How many cm are 3 in?" (7.62) it follows, without knowing either unit, that 5 in are
-5/3 of it, and that 3 cm are 3 * 3 / 7.62 in. Both are read off the row itself; no factor is looked up anywhere, and nothing
-of this runs when a question is answered. A row that does not hold exactly one amount and exactly two unit names is left
-as it is.
+Conversions are proportional. So from "How many cm are 3 in?" (7.62) it follows, without knowing either unit, that 5
+in are 5/3 of it, and that 3 cm are 3 * 3 / 7.62 in. Both are read off the row itself; no factor is looked up
+anywhere, and nothing of this runs when a question is answered. A row that does not hold exactly one amount and
+exactly two unit names is left as it is.
 
 Source: on a dev part of train (200 rows; SmolLM2-135M, r=16) see docs/LOG.md for what each of the two is worth.
 """
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 _AMOUNT = re.compile(r"(?<![\w.^*/-])\d+(?![\w^*/]|\.\d)")
 # Longest first, so that "m/s" is not read as "m"; a unit stands alone, not inside a word or another unit.
 _UNIT = re.compile(
-    r"(?<![\w/^*])(?:" + "|".join(re.escape(name) for name in sorted(SPELLINGS, key=len, reverse=True)) + r")(?![\w/^*])"
+    r"(?<![\w/^*])(?:"
+    + "|".join(re.escape(name) for name in sorted(SPELLINGS, key=len, reverse=True))
+    + r")(?![\w/^*])"
 )
 
 
@@ -80,6 +82,4 @@ def _usual(answer: float) -> bool:
 
 def variations(rows: Sequence[Row], copies: int, rng: random.Random, *, amounts: float, back: float) -> list[Row]:
     """Return every row ``copies`` times: once as it is, then varied."""
-    return [
-        row if copy == 0 else vary(row, rng, amounts=amounts, back=back) for copy in range(copies) for row in rows
-    ]
+    return [row if copy == 0 else vary(row, rng, amounts=amounts, back=back) for copy in range(copies) for row in rows]

@@ -1,8 +1,8 @@
 """A base model in a stated dtype that answers questions with numbers.
 
-The interface is the course's: ``generate`` and ``batched_generate`` take prompts as they are, ``answer`` formats, generates
-and parses. Batches give the answers that single prompts give: padding is always on the left, prompts are sorted by length
-and the answers put back in order, and every row ends at its own ``</answer>``.
+The interface is the course's: ``generate`` and ``batched_generate`` take prompts as they are, ``answer`` formats,
+generates and parses. Batches give the answers that single prompts give: padding is always on the left, prompts are
+sorted by length and the answers put back in order, and every row ends at its own ``</answer>``.
 
     python -m homework.base_llm test
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 CLOSING_TAG = "</answer>"
 OPENING_TAG = "<answer>"
 
-# Keys, values and logits of one micro-batch stay below this; 64 rows of 100 tokens of the 135M need 0.3 GB.
+# Keys, values and logits of one micro-batch stay below this; 128 rows of 60 tokens of the 135M need 0.4 GB.
 GENERATION_BYTES = 2**30
-LARGEST_MICRO_BATCH = 64
+LARGEST_MICRO_BATCH = 128
 
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _TAG_TOKENS = len(CLOSING_TAG) + 1  # a byte tokenizer spells it letter by letter
@@ -80,7 +80,7 @@ def left_pad(sequences: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor
 class _AnswerClosed(StoppingCriteria):  # type: ignore[misc] # transformers' base class is untyped
     """A row is finished once its own text holds the closing tag."""
 
-    def __init__(self, tokenizer: Any, prompt_length: int) -> None:
+    def __init__(self, tokenizer: Any, prompt_length: int) -> None:  # noqa: ANN401 - transformers' tokenizers
         self.tokenizer = tokenizer
         self.prompt_length = prompt_length
 
@@ -191,9 +191,7 @@ class BaseLLM:
         prompts = [self.format_prompt(question) for question in questions]
         return [self.parse_answer(text) for text in self.batched_generate(prompts)]
 
-    def _micro_batches(
-        self, order: list[int], token_lists: list[list[int]], samples: int
-    ) -> Iterator[list[int]]:
+    def _micro_batches(self, order: list[int], token_lists: list[list[int]], samples: int) -> Iterator[list[int]]:
         """Cut the sorted order where the next row would exceed the memory bound."""
         config = self.model.config
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
@@ -205,7 +203,8 @@ class BaseLLM:
             length = len(token_lists[index]) + self.max_new_tokens  # of the longest row: the order ascends
             rows = (len(batch) + 1) * samples
             if batch and (
-                rows > LARGEST_MICRO_BATCH or rows * (length * per_token + config.vocab_size * element) > GENERATION_BYTES
+                rows > LARGEST_MICRO_BATCH
+                or rows * (length * per_token + config.vocab_size * element) > GENERATION_BYTES
             ):
                 yield batch
                 batch = []
@@ -213,9 +212,7 @@ class BaseLLM:
         if batch:
             yield batch
 
-    def _generate_micro_batch(
-        self, token_lists: list[list[int]], samples: int, temperature: float
-    ) -> list[list[str]]:
+    def _generate_micro_batch(self, token_lists: list[list[int]], samples: int, temperature: float) -> list[list[str]]:
         pad = self.tokenizer.pad_token_id
         ids, mask = left_pad(token_lists, pad)
         ids, mask = ids.to(self.device), mask.to(self.device)
@@ -300,7 +297,18 @@ def load_model(path: str, dtype: torch.dtype, device: torch.device) -> Any:  # n
     Both names of the argument are known to transformers 5; ``dtype`` is the one that warns nobody.
     """
     model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, attn_implementation=attention_for(device))
+    model.get_output_embeddings().register_forward_pre_hook(_contiguous)
     return model.to(device).eval()
+
+
+def _contiguous(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """Copy the hidden states that are a slice of all positions: (B, K, H), a few kB.
+
+    A slice is a view whose rows are not adjacent, and ``matmul`` then copies the whole output projection once for each
+    row instead: 4.9 s of the 7.7 s that 100 answers of the 135M took.
+    """
+    del module
+    return (inputs[0].contiguous(), *inputs[1:])
 
 
 def load_tokenizer(path: str) -> Any:  # noqa: ANN401 - transformers' tokenizers share no typed base

@@ -29,7 +29,9 @@ class BatchPlan:
     reason: str
 
 
-def choose_batch(device: torch.device, *, micro_batch_size: int = 0, effective_batch: int = EFFECTIVE_BATCH) -> BatchPlan:
+def choose_batch(
+    device: torch.device, *, micro_batch_size: int = 0, effective_batch: int = EFFECTIVE_BATCH
+) -> BatchPlan:
     """Cut the effective batch into micro-batches for ``device``.
 
     Args:

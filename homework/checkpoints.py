@@ -151,7 +151,7 @@ def _from_hub(name: str, *, local_only: bool) -> str:
 
     files = ["*.json", "*.safetensors", "*.txt", "*.jinja", "*.model"]
     try:
-        path = snapshot_download(name, local_files_only=local_only, allow_patterns=files)
+        path = str(snapshot_download(name, local_files_only=local_only, allow_patterns=files))
     except LocalEntryNotFoundError:
         got = "not there" if local_only else "not reachable"
     except Exception as error:  # noqa: BLE001 - the hub client raises its HTTP library's errors, which differ by version

@@ -2,8 +2,8 @@
 
 A function becomes a command, its parameters become options; a parameter that is a dataclass becomes one option for
 each field, so that what can be configured and what can be typed are the same list. Options are spelt with
-underscores, as in the course, and dashes are understood. Wrong use and wrong input end with one paragraph and status 2.
-Imported only by ``main()`` functions: answering questions needs no command line.
+underscores, as in the course, and dashes are understood. Wrong use and wrong input end with one paragraph and
+status 2. Imported only by ``main()`` functions: answering questions needs no command line.
 """
 
 from __future__ import annotations
@@ -82,8 +82,10 @@ def _flat(function: Callable[..., object]) -> Callable[..., object]:
         if dataclasses.is_dataclass(hints[name]):
             configs[name] = hints[name]
             kinds = typing.get_type_hints(hints[name])
-            parameters += [_parameter(f.name, kinds[f.name], f.default, f.metadata["help"]) for f in
-                           dataclasses.fields(hints[name])]
+            parameters += [
+                _parameter(f.name, kinds[f.name], f.default, f.metadata["help"])
+                for f in dataclasses.fields(hints[name])
+            ]
         else:
             parameters.append(_parameter(name, hints[name], parameter.default, None))
 

@@ -77,7 +77,7 @@ class Unit:
 
 
 UNITS: tuple[Unit, ...] = (
-    # time [s]
+    # time, in s
     Unit("time", Fraction(1), ("s", "sec", "second", "seconds")),
     Unit("time", Fraction(60), ("min", "minute")),
     Unit("time", HOUR, ("h", "hour", "hours")),
@@ -87,7 +87,7 @@ UNITS: tuple[Unit, ...] = (
     Unit("time", YEAR, ("year", "years")),
     Unit("time", 10 * YEAR, ("decade", "decades")),
     Unit("time", 100 * YEAR, ("century", "centuries")),
-    # length [m]
+    # length, in m
     Unit("length", Fraction(1, 1000), ("mm",)),
     Unit("length", Fraction(1, 100), ("cm",)),
     Unit("length", Fraction(1), ("m", "meter")),
@@ -96,25 +96,25 @@ UNITS: tuple[Unit, ...] = (
     Unit("length", 12 * INCH, ("ft",)),
     Unit("length", 36 * INCH, ("yd",)),
     Unit("length", MILE, ("mi", "miles")),
-    # speed [m/s]
+    # speed, in m/s
     Unit("speed", Fraction(1), ("m/s",)),
     Unit("speed", 1000 / HOUR, ("km/h", "kmh")),
     Unit("speed", MILE / HOUR, ("mi/h", "mph")),
     Unit("speed", 12 * INCH, ("ft/s",)),
     Unit("speed", INCH, ("in/s",)),
-    # data [B], decimal
+    # data, in B, decimal
     Unit("data", Fraction(1, 8), ("bit",)),
     Unit("data", Fraction(1), ("B", "byte")),
     Unit("data", Fraction(10**3), ("KB", "kB")),
     Unit("data", Fraction(10**6), ("MB", "M")),
     Unit("data", Fraction(10**9), ("GB", "G")),
-    # mass [g]
+    # mass, in g
     Unit("mass", Fraction(1), ("g", "gram")),
     Unit("mass", Fraction(1000), ("kg",)),
     Unit("mass", POUND, ("pound",)),
     Unit("mass", Fraction(10**6), ("ton", "tonne", "metric ton")),
     Unit("mass", POUND / 16, ("ounce",)),
-    # volume [L]
+    # volume, in L
     Unit("volume", Fraction(1), ("L", "l", "liter", "litre")),
     Unit("volume", Fraction(1, 1000), ("mL", "ml", "milliliter", "millilitre")),
     Unit("volume", Fraction(1, 1000), ("cc", "cm^3", "cm**3")),
@@ -302,7 +302,7 @@ def make_splits(rows: int = 1000, seed: int = 2024) -> tuple[list[Question], lis
     Returns:
         ``rows`` train and ``rows`` valid questions, each without a repeated text.
     """
-    rng = random.Random(seed)  # noqa: S311 - data, not secrets
+    rng = random.Random(seed)
     pairs = unit_pairs()
     held_out = set(rng.sample(pairs, len(pairs) // VALID_ONLY_SHARE))
     shown = [pair for pair in pairs if pair not in held_out]

@@ -1,6 +1,6 @@
 """Answers without training: the chat template and one worked example.
 
-    python -m homework.cot test
+python -m homework.cot test
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from .base_llm import BaseLLM
 from .data import BENCHMARK_ROWS, Dataset, benchmark, summary
 
 SYSTEM = (
-    "You convert units. Write down the factor, multiply, and put the bare number between <answer> and </answer>. Be brief."
+    "You convert units. Write down the factor, multiply, and put the bare number between <answer> and </answer>. "
+    "Be brief."
 )
 EXAMPLE_QUESTION = "How many gram are in 6 kg?"
 EXAMPLE_ANSWER = "1 kg = 1000 gram. 6 * 1000 = <answer>6000</answer>"

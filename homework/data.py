@@ -1,8 +1,8 @@
 """The data set, what counts as a right answer, and the benchmark.
 
 A row is ``[question, answer]``, or ``[question, answer, reasoning]`` in ``rft.json``. Files are read from
-``HOMEWORK_DATA_DIR`` when it is set, else from the ``data`` folder beside this package, so that the course's own files
-work unchanged. A malformed row is refused with file, row and reason: a data set is never trained on in part.
+``HOMEWORK_DATA_DIR`` when it is set, else from the ``data`` folder beside this package, so that the course's own
+files work unchanged. A malformed row is refused with file, row and reason: a data set is never trained on in part.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ Row = tuple[str, float] | tuple[str, float, str]
 
 RELATIVE_TOLERANCE = 0.05  # the course's grader
 BENCHMARK_ROWS = 100  # the grader scores the first 100 rows of valid
-_LONGEST_ROW = 3
 _SNIPPET = 120
 
 
@@ -93,10 +92,10 @@ def _unreadable(where: object, got: str, action: str) -> DatasetUnreadable:
 def _checked(row: object, where: str) -> Row:
     """Return the row with a float answer, or refuse it with the reason."""
     match row:
-        case [str(question), (int() | float()) as answer, *rest] if (
-            question.strip() and _is_number(answer) and len(row) <= _LONGEST_ROW and all(isinstance(x, str) for x in rest)
-        ):
-            return (question, float(answer), *rest)
+        case [str(question), int() | float() as answer] if question.strip() and _is_number(answer):
+            return question, float(answer)
+        case [str(question), int() | float() as answer, str(reasoning)] if question.strip() and _is_number(answer):
+            return question, float(answer), reasoning
     raise DatasetUnreadable(
         expected="[question, answer]: a text that is not blank and a finite number (in rft.json a third entry, text)",
         got=_complaint(row),

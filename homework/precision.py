@@ -1,8 +1,8 @@
 """Which dtype to compute in, and why.
 
 fp16 is never chosen: its largest number is 65504, activations pass it, become inf and then NaN, and the run goes on
-without a word [fp16-overflow]. bf16 has the range of fp32 and is chosen where the hardware computes in it; everything
-else gets fp32. Loading for answers uses this too, so the file imports torch and nothing of training.
+without a word [fp16-overflow]. bf16 has the range of fp32 and is chosen where the hardware computes in it;
+everything else gets fp32. Loading for answers uses this too, so the file imports torch and nothing of training.
 
 A CPU counts as having bf16 only with AVX-512 BF16 or AMX: without them bf16 is slower than fp32.
 """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .data import BenchmarkResult
     from .training import TrainingConfig, TrainingResult
 
-__all__ = ["TokenizedDataset", "format_example", "load", "test_model", "tokenize", "train_model"]
+__all__ = ["DEFAULT_DIR", "TokenizedDataset", "format_example", "load", "test_model", "tokenize", "train_model"]
 
 TRAIN_COMMAND = "python -m homework.sft train"
 DEFAULT_DIR = "sft_model"

@@ -1,11 +1,11 @@
 """The one training loop behind SFT and RFT: LoRA on a frozen base, with the Trainer of transformers.
 
-What makes it fast without changing what is learnt: rows are padded on the left and grouped by length, logits exist only
-where labels are, and the frozen base is held in bf16 where the hardware computes in it. ``tests/unit/homework/test_training.py``
-holds the trajectory equal to that of the plain path.
+What makes it fast without changing what is learnt: rows are grouped by length and padded on the left, logits exist
+only where labels are, and the frozen base is held in bf16 where the hardware computes in it.
+``tests/unit/homework/test_training.py`` holds the trajectory equal to that of the plain path.
 
-Every choice is a field of ``TrainingConfig``, which is also the command line. What was chosen is printed once, with its
-reason, and written beside the adapter.
+Every choice is a field of ``TrainingConfig``, which is also the command line. What was chosen is printed once, with
+its reason, and written beside the adapter.
 """
 
 from __future__ import annotations
@@ -153,7 +153,9 @@ def count_parameters(model: torch.nn.Module) -> tuple[int, int]:
     return sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes)
 
 
-def train(config: TrainingConfig, format_fn: Callable[..., dict[str, str]], model_class: type[BaseLLM]) -> TrainingResult:
+def train(
+    config: TrainingConfig, format_fn: Callable[..., dict[str, str]], model_class: type[BaseLLM]
+) -> TrainingResult:
     """Train an adapter and save it.
 
     Args:
@@ -173,9 +175,10 @@ def train(config: TrainingConfig, format_fn: Callable[..., dict[str, str]], mode
     data = Dataset(config.split)
     llm, precision = _load_base(config, model_class)
     batch = choose_batch(llm.device, micro_batch_size=config.micro_batch_size, effective_batch=config.effective_batch)
-    rng = random.Random(config.seed)  # noqa: S311 - data, not secrets
+    rng = random.Random(config.seed)
     rows = variations(data.rows, config.epochs, rng, amounts=config.other_amounts, back=config.way_back)
     items = TokenizedDataset(llm.tokenizer, rows, format_fn, config.max_length)
+    items.group_by_length(config.epochs, batch.micro_batch_size, rng)
     torch.manual_seed(config.seed)
     llm.model = add_adapter(llm.model, config.rank, gradient_checkpointing=config.gradient_checkpointing)
     trained, total = count_parameters(llm.model)
@@ -220,7 +223,7 @@ def _make_trainer(
         max_steps=config.max_steps or -1,
         per_device_train_batch_size=batch.micro_batch_size,
         gradient_accumulation_steps=batch.accumulation_steps,
-        train_sampling_strategy="group_by_length",
+        train_sampling_strategy="sequential",  # grouped by length already
         optim="adamw_torch",
         learning_rate=config.lr,
         lr_scheduler_type="cosine",
@@ -276,7 +279,7 @@ class StepLines(TrainerCallback):  # type: ignore[misc] # transformers' base cla
         state: Any,  # noqa: ANN401
         control: Any,  # noqa: ANN401, ARG002
         logs: dict[str, float] | None = None,
-        **kwargs: object,
+        **kwargs: object,  # noqa: ARG002
     ) -> None:
         """Print the record when the next line is due, and always the last one."""
         step, last = state.global_step, state.max_steps
@@ -309,7 +312,7 @@ def _must_be_finite(log: Sequence[Mapping[str, float]]) -> None:
         )
 
 
-def _manifest(
+def _manifest(  # noqa: PLR0913, PLR0917 - all that a run chose
     config: TrainingConfig,
     llm: BaseLLM,
     precision: Precision,

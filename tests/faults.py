@@ -1,7 +1,7 @@
 """One injector for each failure: the only place that knows how to break things.
 
-An injector changes one thing in a healthy set-up and returns nothing, or a way back. A check may not read its name, a marker
-or its arguments: it must find the failure by its effect.
+An injector changes one thing in a healthy set-up and returns nothing, or a way back. A check may not read its name,
+a marker or its arguments: it must find the failure by its effect.
 """
 
 from __future__ import annotations

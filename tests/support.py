@@ -1,7 +1,7 @@
 """Small real parts for tests: a model and a tokenizer that build in milliseconds, data, and a canned model.
 
-They are real: a 2-layer Llama of transformers, a byte-level tokenizer of tokenizers. Only ``CannedLLM`` is a stand-in, for
-tests of code that scores answers and does not care where they come from.
+They are real: a 2-layer Llama of transformers, a byte-level tokenizer of tokenizers. Only ``CannedLLM`` is a
+stand-in, for tests of code that scores answers and does not care where they come from.
 """
 
 from __future__ import annotations
@@ -22,20 +22,23 @@ if TYPE_CHECKING:
 
 EOS = "<|im_end|>"
 BOS = "<|im_start|>"
+UNK = "<|endoftext|>"
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
     """One token a byte; padding is end-of-text, on the right, as SmolLM2's own tokenizer has it."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {symbol: index for index, symbol in enumerate(["<|endoftext|>", BOS, EOS, *alphabet])}
+    vocabulary = {symbol: index for index, symbol in enumerate([UNK, BOS, EOS, *alphabet])}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=EOS, unk_token="<|endoftext|>"
+        tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=EOS, unk_token=UNK
     )
     fast.chat_template = (
-        "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+        "{% for message in messages %}"
+        "<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+        "{% endfor %}"
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     )
     return fast

@@ -122,38 +122,39 @@ def _stop(message: str) -> None:
 
 def _not_built(command: str) -> None:
     _stop(
-        f"Expected a version in which '{command}' is built, but got one in which it is only planned; nothing was judged. "
-        "Where: unsilent. What to do: see unsilent failures for what is known, unsilent explain for causes."
+        f"Expected a version in which '{command}' is built, but got one in which it is only planned; "
+        "nothing was judged. Where: unsilent. What to do: see unsilent failures for what is known, "
+        "unsilent explain for causes."
     )
 
 
 @check.command("run")
 def check_run(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001 - the contract's options
-    """Judge what a training run wrote. (planned)"""
+    """Judge what a training run wrote. Planned."""
     _not_built("check run")
 
 
 @check.command("adapter")
 def check_adapter(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001
-    """Judge adapters on disk. (planned)"""
+    """Judge adapters on disk. Planned."""
     _not_built("check adapter")
 
 
 @check.command("submission")
 def check_submission(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001
-    """Judge somebody's folder or zip. (planned)"""
+    """Judge somebody's folder or zip. Planned."""
     _not_built("check submission")
 
 
 @check.command("honesty")
 def check_honesty(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001
-    """Do the answers come from the weights? (planned)"""
+    """Do the answers come from the weights? Planned."""
     _not_built("check honesty")
 
 
 @app.command("gate")
 def gate(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001
-    """All stages, one verdict. (planned)"""
+    """All stages, one verdict. Planned."""
     _not_built("gate")
 
 

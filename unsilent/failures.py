@@ -1,7 +1,8 @@
 """The catalogue: one frozen row for each way in which fine-tuning fails without raising.
 
-The rows themselves are prose and stand in ``failures.toml``; this file gives them a type and holds them to it. Checks,
-faults, regression files and ``unsilent explain`` all refer to a failure by its slug, and a test holds the four together.
+The rows themselves are prose and stand in ``failures.toml``; this file gives them a type and holds them to it.
+Checks, faults, regression files and ``unsilent explain`` all refer to a failure by its slug, and a test holds the
+four together.
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ def read_catalogue(text: str) -> Mapping[str, Failure]:
 
 def _row(slug: str, table: dict[str, Any]) -> Failure:
     defaults: dict[str, Any] = {"severity": "error", "symptom_of": [], "planned": True}
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in (defaults | table).items()}
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in (defaults | table).items()
+    }
     try:
         row = Failure(slug=slug, **fields)
     except TypeError as error:

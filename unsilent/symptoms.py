@@ -1,9 +1,9 @@
 """From what a user sees to what probably caused it.
 
-``unsilent explain "loss 0.0 grad_norm nan"`` takes a symptom typed from memory or pasted from a log. Numbers behind known
-names are read as series (every ``loss``, every ``grad_norm`` in the text) and judged: zero, NaN, flat, rising. Phrases are
-recognised by their words. What is found are the *signs* that the catalogue's rows name; a row is the likelier the more of
-the signs it explains, and the fewer it leaves unexplained.
+``unsilent explain "loss 0.0 grad_norm nan"`` takes a symptom typed from memory or pasted from a log. Numbers behind
+known names are read as series (every ``loss``, every ``grad_norm`` in the text) and judged: zero, NaN, flat,
+rising. Phrases are recognised by their words. What is found are the *signs* that the catalogue's rows name; a row
+is the likelier the more of the signs it explains, and the fewer it leaves unexplained.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _TESTS: Mapping[str, Callable[[list[float]], bool]] = {
 
 # Words for what is not a number. Each pattern is tried on the lower-case text.
 _PHRASES: Mapping[str, str] = {
-    "loss flat": r"loss (?:is |stays |remains )?(?:flat|constant|the same|stuck|unchanged)|flat loss|not (?:decreas|learn)|does(?:n't| not) (?:go down|decrease|learn)",
+    "loss flat": r"loss (?:is |stays |remains )?(?:flat|constant|the same|stuck|unchanged|where it)|flat loss|not (?:decreas|learn)|does(?:n't| not) (?:go down|decrease|learn)",
     "loss rising": r"loss (?:is |keeps )?(?:ris|increas|go(?:es|ing) up|diverg|explod)|diverg",
-    "grad_norm growing": r"(?:grad\w*(?: norms?)?) (?:is |are |keeps? )?(?:explod|grow|huge)|explod\w+ gradient",
+    "grad_norm growing": r"\bgrad\w*(?: norms?)?\b.{0,25}(?:explod|explos|grow|huge)|explod\w+ gradient",
     "does not require grad": r"does not require grad|does not have a grad_fn|requires_grad",
     "out of memory": r"out of memory|\boom\b|cuda error: out",
     "nan to integer": r"cannot convert float nan|nan to integer",
@@ -59,9 +59,9 @@ _PHRASES: Mapping[str, str] = {
     "answer_rate one": r"answer[_ ]rate (?:is )?always (?:1|one)",
     "accuracy zero": r"garbage|gibberish|nonsense|all (?:answers )?wrong",
     "accuracy one": r"perfect (?:score|accuracy)|100 ?%|everything (?:is )?right",
-    "adapter missing": r"(?:adapter|model|file)s? (?:was |is )?(?:not found|missing)|no (?:trained )?adapter|can'?t find .*adapter",
+    "adapter missing": r"(?:adapter|model|file)s?\b.{0,20}(?:not found|missing)|no (?:trained )?adapter|can'?t find .*adapter",
     "lora_b zero": r"lora_b\b.*(?:zero|0)|b (?:matrix|matrices) .*zero",
-    "overwritten": r"overwr(?:itten|ote)|old (?:adapter|answers|model)|hash|sha256",
+    "overwritten": r"overwr(?:itten|ote)|older?\b.{0,20}(?:adapter|answers|model|one|file|safetensors)|hash|sha256",
     "trainable share": r"trainable|requires? a gradient|only (?:one|some) modules?|target_modules",
     "overlap": r"overlap|leak|valid\w* (?:rows? )?in train|contaminat",
     "nested path": r"homework[/\\]homework|nested|wrong (?:folder|directory)",
@@ -75,19 +75,19 @@ _PHRASES: Mapping[str, str] = {
     "labels masked": r"-100|labels? .*mask|mask\w* .*label|ignore_index",
     "truncated": r"truncat|max_length|cut off|too long",
     "lr zero": r"(?:learning[_ ]rate|\blr\b).{0,12}(?:zero|\b0(?:\.0+)?(?![.\d]))",
-    "weights unchanged": r"weights? .*(?:unchanged|do(?:n't| not) (?:change|move)|same)|nothing (?:was )?(?:trained|learnt|learned)",
+    "weights unchanged": r"weights?\b.*(?:unchanged|do(?:n't| not) (?:change|move)|same)|no (?:adapter )?tensor .*differs|nothing (?:was )?(?:trained|learnt|learned)",
     "file corrupt": r"corrupt|truncated file|header|incomplete metadata|invalid ?header|cannot be (?:read|opened)",
     "file tiny": r"443 bytes|empty (?:adapter|file|tensor)|\[0\]|tiny file|few (?:hundred )?bytes",
     "pickle": r"pickle|unsafe|weights_only|malicious",
     "size mismatch": r"size mismatch|shape",
     "unexpected keys": r"(?:unexpected|missing) (?:adapter )?keys|keys? .*(?:ignored|dropped)",
     "reloaded differs": r"reload|after (?:loading|saving)|saved .*differ|loads? (?:fine )?but",
-    "without effect": r"no effect|without (?:any )?effect|same as (?:the )?base|equals? the base|adapter .*(?:ignored|disabled)",
+    "without effect": r"no effect|without (?:any )?effect\b|same as (?:the )?base|equals? the base|adapter .*(?:ignored|disabled)",
     "answers skip tokens": r"two tokens|skips? (?:a )?token|every (?:other|second) token|shift",
     "double bos": r"\bbos\b|begin[- ]of[- ]text|<\|im_start\|><\|im_start\|>",
     "reasoning": r"reasoning|rationale|chain of thought",
     "tags": r"</?answer>|\btags?\b",
-    "zero rows": r"(?:zero|no|0) rows|empty (?:rft|data ?set)|indexerror|list index out of range",
+    "zero rows": r"(?:zero|no|0) rows|without a row|empty (?:rft|data ?set)|indexerror|list index out of range",
     "recursion": r"recurs",
     "resumed": r"resum",
     "hangs": r"\bhang|deadlock|wait\w* for ?ever|timed? ?out|stuck at",
@@ -115,7 +115,7 @@ def read_series(text: str) -> dict[str, list[float]]:
 
 
 def _number(text: str) -> float:
-    return 0.0 if text.lower() == "zero" else float(text.replace(",", "."))
+    return 0.0 if text.lower().endswith("zero") else float(text.replace(",", "."))
 
 
 def _count(values: Sequence[float]) -> int:

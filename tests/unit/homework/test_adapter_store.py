@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import support
 import torch
 
-import support
 from homework import adapter_store as store
 from homework.base_llm import BaseLLM
 from homework.errors import AdapterMissing, OutputRefused
@@ -26,7 +26,7 @@ class FakeAdapter:
         self.content = content
         self.fails = fails
 
-    def save_pretrained(self, folder: Path, **options: object) -> None:
+    def save_pretrained(self, folder: Path, **options: object) -> None:  # noqa: ARG002 - PEFT's signature
         """Write configuration and weights, or fail between them."""
         folder.mkdir(parents=True)
         (folder / store.CONFIG).write_text("{}")

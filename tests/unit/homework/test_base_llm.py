@@ -6,12 +6,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import faults
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import faults
 from homework import base_llm
 from homework.base_llm import BaseLLM, parse_answer
 from homework.errors import OptionInvalid
@@ -51,8 +51,9 @@ def test_parse_answer_reads_the_number(text: str, number: float) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "</answer>", "<answer></answer>", "no number", "I think 5", "<answer>2 * 3 = 6</answer>", "<answer>nan</answer>",
-        "<answer>inf</answer>", "<answer>1e999</answer>", "<answer>five</answer>", "5 6</answer>", "<answer>",
+        "", "</answer>", "<answer></answer>", "no number", "I think 5", "<answer>2 * 3 = 6</answer>",
+        "<answer>nan</answer>", "<answer>inf</answer>", "<answer>1e999</answer>", "<answer>five</answer>", "5 6</answer>",
+        "<answer>",
     ],
 )  # fmt: skip
 def test_parse_answer_gives_nan_for_no_number(text: str) -> None:

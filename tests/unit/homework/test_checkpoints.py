@@ -11,10 +11,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import faults
 import platformdirs
 import pytest
 
-import faults
 from homework import checkpoints
 from homework.errors import BaseModelMissing
 

@@ -7,10 +7,10 @@ import math
 from pathlib import Path
 
 import pytest
+import support
 from hypothesis import given
 from hypothesis import strategies as st
 
-import support
 from homework import data
 from homework.errors import DatasetUnreadable, OptionInvalid
 

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import support
 from hypothesis import given
 from hypothesis import strategies as st
 
-import support
 from homework import sft
 from homework.base_llm import parse_answer
 from homework.data import is_answer_valid

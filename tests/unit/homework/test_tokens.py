@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import random
 from pathlib import Path
 
+import faults
+import support
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import faults
-import support
 from homework import sft, tokens
 from homework.base_llm import left_pad
 from homework.data import Dataset
@@ -84,3 +85,30 @@ def test_collator_survives_a_row_without_labels() -> None:
     assert (both["labels"] != -100).sum() == 2
     assert none["labels"].shape == (1, 1)
     assert math.isnan(support.tiny_model()(**none).loss.item())
+
+
+def test_grouping_keeps_rows_and_lengths_together() -> None:
+    """Every row stays in its pass, and no group of four mixes lengths more than neighbours in a sorted list do."""
+    rows = [([7] * (1 + number % 13), [number % 200 + 3]) for number in range(103)]
+    dataset = tokens.TokenizedDataset(support.tiny_tokenizer(), [], sft.format_example)
+    dataset.items = items_of(rows) * 2
+    before = sorted(str(item) for item in dataset.items[:103])
+    dataset.group_by_length(2, 4, random.Random(1))
+    lengths = [len(item["input_ids"]) for item in dataset.items]
+
+    assert sorted(str(item) for item in dataset.items[:103]) == before
+    assert sorted(str(item) for item in dataset.items[103:]) == before
+    assert max(max(lengths[i : i + 4]) - min(lengths[i : i + 4]) for i in range(0, 100, 4)) <= 1
+    assert lengths[:100:4] != sorted(lengths[:100:4])
+
+
+def test_grouping_is_seeded() -> None:
+    """The same seed gives the same order, another seed another."""
+
+    def order(seed: int) -> str:
+        dataset = tokens.TokenizedDataset(support.tiny_tokenizer(), [], sft.format_example)
+        dataset.items = items_of([([7] * (number % 5 + 1), [number + 3]) for number in range(40)])
+        dataset.group_by_length(1, 4, random.Random(seed))
+        return str(dataset.items)
+
+    assert order(1) == order(1) != order(2)

@@ -7,12 +7,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import faults
 import pytest
+import support
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-import faults
-import support
 from homework import sft, tokens, training
 from homework.data import Dataset
 from homework.errors import BadInput, OptionInvalid, OutputRefused, RowsUnusable, TrainingFailed
@@ -28,6 +28,7 @@ COURSE_CONFIG = {
     "vocab_size": 49_152,
     "tie_word_embeddings": True,
 }
+
 
 @pytest.mark.parametrize(("rank", "expected"), [(1, 542_720), (4, 2_170_880), (8, 4_341_760)])
 def test_adapter_of_the_course_model_has_the_reported_size(rank: int, expected: int) -> None:

@@ -1,0 +1,103 @@
+"""The house's rules: which way imports run, what the answer path needs, what the wheel holds."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ANSWER_PATH = ["base_llm", "checkpoints", "precision", "data", "errors", "adapter_store", "tokens", "sft", "cot", "rft"]
+# What a grader has: torch, transformers, peft and what they bring; tqdm and huggingface_hub come with transformers.
+GRADER_HAS = {"torch", "transformers", "peft", "tqdm", "huggingface_hub"}
+
+
+def imports_of(path: Path, *, top_level: bool = False) -> set[str]:
+    """Top-level packages that a file imports absolutely; with ``top_level`` only those of its own level."""
+    tree = ast.parse(path.read_text())
+    found: set[str] = set()
+    for node in tree.body if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(str(node.module).split(".")[0])
+    return found
+
+
+def relative_imports_of(path: Path) -> set[str]:
+    """Sibling modules that a file imports at its own level."""
+    nodes = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ImportFrom) and node.level]
+    return {str(node.module) for node in nodes}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "unsilent").glob("*.py")), ids=lambda path: path.stem)
+def test_unsilent_knows_nothing_of_homework(path: Path) -> None:
+    """What is loaded into other people's processes must not import a package that every student has."""
+    assert "homework" not in imports_of(path)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "homework").glob("*.py")), ids=lambda path: path.stem)
+def test_homework_imports_itself_relatively(path: Path) -> None:
+    """The folder may be bundled under another name."""
+    assert "homework" not in imports_of(path)
+
+
+@pytest.mark.parametrize("module", ANSWER_PATH)
+def test_answering_needs_only_what_a_grader_has(module: str) -> None:
+    """Imported at module level: the standard library, torch, transformers, peft, and siblings of the answer path."""
+    path = ROOT / "homework" / f"{module}.py"
+
+    assert imports_of(path, top_level=True) - set(sys.stdlib_module_names) <= GRADER_HAS
+    assert relative_imports_of(path) <= set(ANSWER_PATH)
+
+
+def test_answering_works_without_the_training_tools(tmp_path: Path) -> None:
+    """With typer, matplotlib, accelerate and unsilent made unimportable, load_sft still gets to its error."""
+    code = (
+        "import sys\n"
+        "for name in ('typer', 'platformdirs', 'matplotlib', 'gguf', 'unsilent', 'pytest'):\n"
+        "    sys.modules[name] = None\n"
+        "from homework import load_sft, load_cot, BaseLLM, Dataset\n"
+        "from homework.errors import AdapterMissing\n"
+        "assert 'homework.conversion_utils' not in sys.modules\n"
+        "try:\n    load_sft('./nothing')\nexcept AdapterMissing:\n    print('reached')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.stdout.strip(), done.returncode) == ("reached", 0), done.stderr
+
+
+def test_answer_path_cannot_reach_the_algebra() -> None:
+    """No module of the answer path imports conversion_utils or augmentation, at any level."""
+    for module in ANSWER_PATH:
+        text = (ROOT / "homework" / f"{module}.py").read_text()
+        assert "conversion_utils" not in text
+        assert "augmentation" not in text
+
+
+def test_wheel_holds_unsilent_alone() -> None:
+    """Homework is run from the checkout and never installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    assert project["tool"]["setuptools"]["packages"] == ["unsilent"]
+    assert project["project"]["scripts"] == {"unsilent": "unsilent.cli:main"}
+
+
+@pytest.mark.parametrize("package", ["homework", "unsilent"])
+def test_every_module_has_its_test_file(package: str) -> None:
+    """A reader finds the tests of a module under the same name."""
+    modules = {path.stem for path in (ROOT / package).glob("*.py") if not path.stem.startswith("__")}
+    tested = {path.stem.removeprefix("test_") for path in (ROOT / "tests" / "unit" / package).glob("test_*.py")}
+
+    assert modules <= tested, f"without a test file: {sorted(modules - tested)}"
+
+
+def test_no_name_says_nothing() -> None:
+    """No module is called utils, helpers, common or misc."""
+    names = {path.stem for folder in ("homework", "unsilent", "tests") for path in (ROOT / folder).rglob("*.py")}
+
+    assert not names & {"utils", "util", "helpers", "common", "misc"}

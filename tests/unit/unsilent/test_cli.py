@@ -1,0 +1,128 @@
+"""The program explains, in words or JSON, and never claims to have judged what it cannot."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from unsilent import cli
+from unsilent.failures import FAILURES
+
+ROOT = Path(__file__).parents[3]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run ``unsilent`` in this process and return its exit status."""
+    monkeypatch.setattr(sys, "argv", ["unsilent", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def test_failures_lists_every_row(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every slug, in lines of at most 90 characters, and how many have a check."""
+    assert run(monkeypatch, "failures") == 0
+
+    printed = capsys.readouterr().out
+    assert all(slug in printed for slug in FAILURES)
+    assert max(map(len, printed.splitlines())) <= 90
+    assert f"{len(FAILURES)} failures" in printed
+
+
+def test_failures_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One object, nothing else."""
+    assert run(monkeypatch, "failures", "--json") == 0
+
+    content = json.loads(capsys.readouterr().out)
+    assert [row["slug"] for row in content["failures"]] == list(FAILURES)
+
+
+@pytest.mark.parametrize("slug", FAILURES)
+def test_every_slug_has_a_page(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], slug: str) -> None:
+    """Symptom, cause, cure, source and the next command are printed."""
+    assert run(monkeypatch, "explain", slug) == 0
+
+    printed = " ".join(capsys.readouterr().out.split())
+    for text in (FAILURES[slug].symptom, FAILURES[slug].cure, FAILURES[slug].next_command):
+        assert " ".join(text.split()) in printed
+
+
+def test_explain_a_slug_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The page as an object."""
+    assert run(monkeypatch, "explain", "lr-zero", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["failure"]["slug"] == "lr-zero"
+
+
+def test_explain_a_symptom(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The reports' line leads to its cause, with the next command."""
+    assert run(monkeypatch, "explain", "loss 0.0 grad_norm nan") == 0
+
+    printed = capsys.readouterr().out
+    assert "seen: grad_norm nan, loss zero" in printed
+    assert printed.splitlines()[2].startswith("1. nan-grad-norm")
+    assert "next: " in printed
+
+
+def test_explain_a_symptom_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Signs and ordered causes, machine-readable; words need no quotes."""
+    assert run(monkeypatch, "explain", "--json", "loss", "0.0", "grad_norm", "nan") == 0
+
+    content = json.loads(capsys.readouterr().out)
+    assert content["signs"] == ["grad_norm nan", "loss zero"]
+    assert content["causes"][0]["failure"] == "nan-grad-norm"
+
+
+def test_explain_reads_a_pasted_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """'-' takes the text from stdin."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("{'loss': '0', 'grad_norm': '0'}\n" * 5))
+
+    assert run(monkeypatch, "explain", "-") == 0
+    assert "1. labels-all-masked" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"), [("frozn-adaptr", "Did you mean frozen-adapter"), ("good morning", "see unsilent failures")]
+)
+def test_unknown_words_are_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str, hint: str
+) -> None:
+    """Nothing recognised is status 2 with a hint, not a guess."""
+    assert run(monkeypatch, "explain", words) == 2
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert hint in printed.err
+
+
+@pytest.mark.parametrize(
+    "command", [["check", "run"], ["check", "adapter"], ["check", "submission"], ["check", "honesty"], ["gate"]]
+)
+def test_unbuilt_stages_judge_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    """A stage that is only planned ends with 2 and says that nothing was judged."""
+    assert run(monkeypatch, *command, "--json", "x") == 2
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "nothing was judged" in printed.err
+
+
+def test_program_runs_in_a_strangers_project(tmp_path: Path) -> None:
+    """``python -m unsilent`` never imports a package called homework, not even one in the current directory."""
+    (tmp_path / "homework").mkdir()
+    (tmp_path / "homework" / "__init__.py").write_text("raise SystemExit('imported the stranger')")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "unsilent", "explain", "lr-zero"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "lr-zero" in done.stdout
