@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, StoppingCriteriaList, pipeline
 from homework import base_llm, sft
 from homework.adapter_store import locate, weights_in
 from homework.data import Dataset
+from homework.training import TrainingConfig
 
 pytestmark = pytest.mark.base
 QUESTIONS = 100
@@ -28,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if weights_in(locate(sft.DEFAULT_DIR)):
         return locate(sft.DEFAULT_DIR)
     made = tmp_path_factory.mktemp("sft") / "adapter"
-    sft.train_model(str(made), checkpoint="embedded", max_steps=24, epochs=1)
+    sft.train_only(TrainingConfig(output_dir=str(made), checkpoint="embedded", max_steps=24, epochs=1))
     return made
 
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from .errors import OptionInvalid, PrecisionUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
 
 WISHES = ("auto", "fp32", "bf16", "fp16")
@@ -74,12 +76,24 @@ def has_bf16(device: torch.device) -> tuple[bool, str]:
         words = f"compute capability {capability[0]}.{capability[1]}"
         return capability >= BF16_CAPABILITY, words
     if device.type == "cpu":
-        found = torch.cpu.get_capabilities()
+        found = _cpu_capabilities()
         for flag, words in (("amx_bf16", "AMX bf16"), ("amx_tile", "AMX"), ("avx512_bf16", "AVX-512 BF16")):
             if found.get(flag):
                 return True, f"CPU with {words}"
         return False, "CPU without AVX-512 BF16 or AMX"
     return False, f"{device.type} device"
+
+
+def _cpu_capabilities() -> Mapping[str, object]:
+    """Ask torch what the CPU can do; releases before 2.13 know it under private names only."""
+    import torch  # noqa: PLC0415
+
+    if hasattr(torch.cpu, "get_capabilities"):
+        return torch.cpu.get_capabilities()
+    return {
+        "amx_tile": torch.cpu._is_amx_tile_supported(),  # noqa: SLF001
+        "avx512_bf16": torch.cpu._is_avx512_bf16_supported(),  # noqa: SLF001
+    }
 
 
 def choose_precision(device: torch.device, *, wish: str = "auto", base_dtype: str = "auto") -> Precision:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .adapter_store import CONFIG, MANIFEST, find_adapter, load_adapted, locate, weights_in
 from .base_llm import CLOSING_TAG, OPENING_TAG, BaseLLM
-from .data import BENCHMARK_ROWS, Dataset, benchmark, summary
+from .data import BENCHMARK_ROWS, Dataset, benchmark, split_dev, summary
 from .errors import TrainingFailed
 from .tokens import TokenizedDataset, tokenize
 
@@ -75,7 +75,7 @@ def load(ckpt_path: str = DEFAULT_DIR) -> SFTModel:
 
 
 def train_model(output_dir: str = DEFAULT_DIR, **kwargs: Any) -> TrainingResult:  # noqa: ANN401 - fields of TrainingConfig
-    """Train an adapter on ``data/train.json`` and save it to ``output_dir``.
+    """Train an adapter on ``data/train.json``, save it to ``output_dir``, reload it there and test it.
 
     Args:
         output_dir: A bare name lies in ``homework/`` unless it exists in the current directory.
@@ -83,18 +83,31 @@ def train_model(output_dir: str = DEFAULT_DIR, **kwargs: Any) -> TrainingResult:
     """
     from .training import TrainingConfig  # noqa: PLC0415 - answering needs no Trainer
 
-    return train_config(TrainingConfig.from_options(output_dir, kwargs))
+    return train_and_test(TrainingConfig.from_options(output_dir, kwargs))
 
 
-def train_config(config: TrainingConfig) -> TrainingResult:
-    """Train with every choice in one object."""
+def train_and_test(config: TrainingConfig) -> TrainingResult:
+    """Train with every choice in one object, then go through the checklist."""
+    result = train_only(config)
+    print(f"trained {result.log[-1]['step']:.0f} steps in {result.seconds:.0f} s; saved to {result.folder.resolve()}")
+    test_model(str(result.folder.resolve()), dev=config.dev)
+    return result
+
+
+def train_only(config: TrainingConfig) -> TrainingResult:
+    """Train and save."""
     from .training import train  # noqa: PLC0415
 
     return train(config, format_example, SFTModel)
 
 
-def test_model(ckpt_path: str = DEFAULT_DIR, rows: int = BENCHMARK_ROWS) -> BenchmarkResult:
+def test_model(ckpt_path: str = DEFAULT_DIR, rows: int = BENCHMARK_ROWS, *, dev: bool = False) -> BenchmarkResult:
     """Go through the reports' checklist: folder, configuration, weights, load, answers.
+
+    Args:
+        ckpt_path: Folder of the adapter.
+        rows: How many rows of valid to answer.
+        dev: Answer the dev part of train instead, for tuning.
 
     Raises:
         BadInput: The first item that does not hold.
@@ -108,7 +121,8 @@ def test_model(ckpt_path: str = DEFAULT_DIR, rows: int = BENCHMARK_ROWS) -> Benc
     llm = load(ckpt_path)
     print(f"[ok] loads          on {llm.checkpoint.name} in {llm.model.dtype}, {time.monotonic() - started:.1f} s")
     started = time.monotonic()
-    result = benchmark(llm, Dataset("valid"), rows)
+    questions = split_dev(Dataset("train").rows)[1] if dev else Dataset("valid")
+    result = benchmark(llm, questions, rows)
     print(f"[ok] answers        {len(result.samples)} questions in {time.monotonic() - started:.1f} s")
     print(summary(result))
     return result
@@ -122,9 +136,7 @@ def smoke(checkpoint: str = "") -> None:
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "smoke"
-        result = train_model(
-            str(folder), checkpoint=checkpoint, max_steps=SMOKE_STEPS, epochs=1, warmup_steps=0, logging_steps=1
-        )
+        result = train_only(_smoke_config(folder, checkpoint))
         losses = [record["loss"] for record in result.log]
         _must(losses[-1] < losses[0], "the loss to fall", f"{losses[0]:.4f} at first, {losses[-1]:.4f} at last")
         questions = [str(row[0]) for row in Dataset("train").rows[:SMOKE_SAMPLES]]
@@ -133,6 +145,15 @@ def smoke(checkpoint: str = "") -> None:
         print(f"{question} -> {answer:g}")
     _must(any(math.isfinite(answer) for answer in answers), "a reloaded adapter that answers with numbers", "none")
     print(f"smoke: passed, loss {losses[0]:.3f} -> {losses[-1]:.3f} in {SMOKE_STEPS} steps, {result.seconds:.0f} s")
+
+
+def _smoke_config(folder: Path, checkpoint: str) -> TrainingConfig:
+    """Few steps, every one of them logged."""
+    from .training import TrainingConfig  # noqa: PLC0415
+
+    return TrainingConfig(
+        output_dir=str(folder), checkpoint=checkpoint, max_steps=SMOKE_STEPS, epochs=1, warmup_steps=0, logging_steps=1
+    )
 
 
 def _must(holds: bool, expected: str, got: str) -> None:  # noqa: FBT001 - reads as a sentence
@@ -144,14 +165,12 @@ def _must(holds: bool, expected: str, got: str) -> None:  # noqa: FBT001 - reads
 
 def _train_command(config: TrainingConfig) -> None:
     """Fine-tune, save, reload and test."""
-    result = train_config(config)
-    print(f"trained {result.log[-1]['step']:.0f} steps in {result.seconds:.0f} s; saved to {result.folder.resolve()}")
-    test_model(str(result.folder.resolve()))
+    train_and_test(config)
 
 
-def _test_command(ckpt_path: str = DEFAULT_DIR, rows: int = BENCHMARK_ROWS) -> None:
-    """Accuracy and answer rate of a trained adapter, with 95% intervals."""
-    test_model(ckpt_path, rows)
+def _test_command(ckpt_path: str = DEFAULT_DIR, rows: int = BENCHMARK_ROWS, *, dev: bool = False) -> None:
+    """Accuracy and answer rate of a trained adapter, with 95% intervals; --dev asks the dev part of train."""
+    test_model(ckpt_path, rows, dev=dev)
 
 
 def _load_command(ckpt_path: str = DEFAULT_DIR) -> None:

@@ -30,7 +30,7 @@ from .base_llm import BaseLLM, default_device
 from .batching import EFFECTIVE_BATCH, BatchPlan, choose_batch
 from .command_line import option
 from .curves import draw_curves
-from .data import Dataset
+from .data import Dataset, split_dev
 from .errors import OptionInvalid, TrainingFailed
 from .precision import Precision, choose_precision, dtype_named, short_name
 from .tokens import Collator, TokenizedDataset
@@ -50,6 +50,7 @@ class TrainingConfig:
     overwrite: bool = option(False, "replace a trained adapter in output_dir once the new one is whole")
     checkpoint: str = option("", "base model: folder, hub name or 'embedded'; empty: see homework/checkpoints.py")
     split: str = option("train", "rows to train on: data/<split>.json")
+    dev: bool = option(False, "tuning: train on four fifths of the rows, test on the fifth")
     epochs: int = option(13, "passes over the rows")
     max_steps: int = option(0, "stop after so many optimizer steps; 0: when the epochs are done")
     rank: int = option(16, "rank of the adapter; 16 on the 135M is 19.5 MB, below the course's 20 MB")
@@ -173,10 +174,11 @@ def train(
     folder = locate(config.output_dir)
     claim_output(folder, overwrite=config.overwrite)
     data = Dataset(config.split)
+    source = split_dev(data.rows)[0] if config.dev else data.rows
     llm, precision = _load_base(config, model_class)
     batch = choose_batch(llm.device, micro_batch_size=config.micro_batch_size, effective_batch=config.effective_batch)
     rng = random.Random(config.seed)
-    rows = variations(data.rows, config.epochs, rng, amounts=config.other_amounts, back=config.way_back)
+    rows = variations(source, config.epochs, rng, amounts=config.other_amounts, back=config.way_back)
     items = TokenizedDataset(llm.tokenizer, rows, format_fn, config.max_length)
     items.group_by_length(config.epochs, batch.micro_batch_size, rng)
     torch.manual_seed(config.seed)
@@ -188,7 +190,7 @@ def train(
             "precision": f"{precision.name}, base held in {precision.base_dtype}, adapter in fp32 ({precision.reason})",
             "batch": batch.reason,
             "trainable": f"{trained:,} of {total:,} parameters ({trained / total:.2%})",
-            "rows": f"{len(data)} from {data.path}, {config.epochs} passes",
+            "rows": f"{len(source)} of {len(data)} in {data.path}, {config.epochs} passes",
             "supervised": f"{items.supervised_tokens() / len(items):.1f} tokens a row",
             "output": str(folder.resolve()),
         }

@@ -7,6 +7,7 @@ a marker or its arguments: it must find the failure by its effect.
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from homework.base_llm import BaseLLM
     from homework.tokens import Tokens
 
 
@@ -31,6 +33,17 @@ def pad_on_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
     monkeypatch.setattr(base_llm, "left_pad", right_pad)
+
+
+def parse_nothing_as_zero(llm: BaseLLM) -> None:
+    """[answer-rate-inflated] A completion without a number is read as 0.0."""
+    real = llm.parse_answer
+
+    def parse(text: str) -> float:
+        value = real(text)
+        return 0.0 if math.isnan(value) else value
+
+    llm.parse_answer = parse  # type: ignore[method-assign] # the fault
 
 
 def mask_every_label(items: list[Tokens]) -> None:

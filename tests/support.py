@@ -96,6 +96,7 @@ class CannedLLM:
 def train_tiny(base: Path, output_dir: Path, **options: Any) -> Any:  # noqa: ANN401 - fields of TrainingConfig
     """Train an adapter on the tiny base for a few steps, in fp32."""
     from homework import sft
+    from homework.training import TrainingConfig
 
     settings: dict[str, Any] = {
         "checkpoint": str(base),
@@ -109,4 +110,4 @@ def train_tiny(base: Path, output_dir: Path, **options: Any) -> Any:  # noqa: AN
         "warmup_steps": 0,
         "logging_steps": 1,
     }
-    return sft.train_model(str(output_dir), **(settings | options))
+    return sft.train_only(TrainingConfig.from_options(str(output_dir), settings | options))

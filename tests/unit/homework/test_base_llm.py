@@ -51,8 +51,10 @@ def test_parse_answer_reads_the_number(text: str, number: float) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "</answer>", "<answer></answer>", "no number", "I think 5", "<answer>2 * 3 = 6</answer>",
-        "<answer>nan</answer>", "<answer>inf</answer>", "<answer>1e999</answer>", "<answer>five</answer>", "5 6</answer>",
+        "", "</answer>", "<answer></answer>", "no number", "I think 5",
+        "<answer>2 * 3 = 6</answer>",
+        "<answer>nan</answer>", "<answer>inf</answer>", "<answer>1e999</answer>", "<answer>five</answer>",
+        "5 6</answer>",
         "<answer>",
     ],
 )  # fmt: skip

@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 def pretend_cpu(monkeypatch: pytest.MonkeyPatch, **flags: bool) -> None:
     """Let torch report these CPU capabilities."""
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
 
 
 def pretend_gpu(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int]) -> torch.device:
@@ -45,6 +45,15 @@ def test_cpu_gets_bf16_only_with_hardware(
     assert (chosen.name, chosen.base_dtype) == (expected, expected)
     assert chosen.autocast == (expected == "bf16")
     assert "CPU with" in chosen.reason
+
+
+def test_older_torch_is_asked_under_its_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without get_capabilities the private questions of earlier releases are asked."""
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+
+    assert precision.has_bf16(CPU) == (True, "CPU with AVX-512 BF16")
 
 
 @pytest.mark.parametrize(

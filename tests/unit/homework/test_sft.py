@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import sys
@@ -16,6 +17,7 @@ from homework import sft
 from homework.base_llm import parse_answer
 from homework.data import is_answer_valid
 from homework.errors import AdapterMissing, TrainingFailed
+from homework.training import TrainingConfig, TrainingResult
 
 OPTIONS = [
     "--precision", "fp32", "--epochs", "1", "--max_length", "200", "--rank", "4", "--effective-batch", "8",
@@ -107,6 +109,18 @@ def test_test_and_load_use_the_saved_adapter(
     assert "dtype:      torch.float32" in printed
 
 
+def test_dev_part_is_kept_apart(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With dev=True a fifth of train is not trained on, and that fifth is what the test asks."""
+    result = sft.train_model(
+        "./sft", precision="fp32", epochs=1, max_steps=1, max_length=200, rank=2, effective_batch=4, dev=True
+    )
+    printed = capsys.readouterr().out
+
+    assert "32 of 40 in" in printed
+    assert "on 8 rows" in printed
+    assert result.log[-1]["step"] == 1
+
+
 def test_load_without_adapter_creates_nothing(home: Path) -> None:
     """A missing adapter is an error with the command that trains one, and no file appears."""
     before = sorted(home.rglob("*"))
@@ -195,12 +209,12 @@ def test_smoke_passes_on_a_model_that_learns(
 ) -> None:
     """Eight steps, a falling loss, numbers from the reloaded adapter, status 0."""
     (home / "data" / "train.json").write_text(json.dumps([["How many?", 1.0]] * 256))
-    real = sft.train_model
+    real = sft._smoke_config
 
-    def faster(output_dir: str, **options: object) -> object:
-        return real(output_dir, **options, lr=0.05, max_length=200, precision="fp32")
+    def faster(folder: Path, checkpoint: str) -> TrainingConfig:
+        return dataclasses.replace(real(folder, checkpoint), lr=0.05, max_length=200, precision="fp32")
 
-    monkeypatch.setattr(sft, "train_model", faster)
+    monkeypatch.setattr(sft, "_smoke_config", faster)
     assert run(monkeypatch, "smoke", "--checkpoint", str(tiny_base)) == 0
 
     printed = capsys.readouterr().out
@@ -218,11 +232,19 @@ def test_smoke_fails_loudly(
     home: Path, monkeypatch: pytest.MonkeyPatch, losses: list[float], answers: list[float], message: str
 ) -> None:
     """A loss that does not fall, or an adapter that gives no number, is no success."""
-    from homework.training import TrainingResult
-
     log = [{"loss": loss} for loss in losses]
-    monkeypatch.setattr(sft, "train_model", lambda folder, **options: TrainingResult(Path(folder), log, 1.0))
+    monkeypatch.setattr(sft, "train_only", lambda config: TrainingResult(Path(config.output_dir), log, 1.0))
     monkeypatch.setattr(sft, "load", lambda folder: support.CannedLLM(answers))
 
     with pytest.raises(TrainingFailed, match=message):
         sft.smoke()
+
+
+@pytest.mark.base
+@pytest.mark.slow
+def test_smoke_on_the_real_base(
+    real_base: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Eight steps of the 135M: the loss falls and the reloaded adapter answers with numbers."""
+    assert run(monkeypatch, "smoke", "--checkpoint", real_base) == 0
+    assert "smoke: passed" in capsys.readouterr().out

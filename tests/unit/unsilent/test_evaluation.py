@@ -1,0 +1,50 @@
+"""Checks on evaluation judge any parser by what it returns."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+
+from unsilent.evaluation import WITHOUT_NUMBER, check_answer_rate
+
+
+def last_number_or_nan(text: str) -> float:
+    """A parser in another style: the last number anywhere."""
+    found = re.findall(r"\d+(?:\.\d+)?", text)
+    return float(found[-1]) if found else math.nan
+
+
+def float_or_zero(text: str) -> float:
+    """The reports' parser."""
+    try:
+        return float(text.split("<answer>")[1].split("</answer>", maxsplit=1)[0])
+    except (IndexError, ValueError):
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("parse", "status"),
+    [
+        (last_number_or_nan, "passed"),
+        (float_or_zero, "failed"),
+        (lambda text: -1.0, "failed"),
+        (lambda text: math.inf, "failed"),
+        (lambda text: math.nan if text else 0.0, "failed"),
+    ],
+    ids=["another style", "zero for nothing", "minus one", "infinity", "zero for the empty text"],
+)
+def test_parsers_are_judged_by_effect(parse: object, status: str) -> None:
+    """Any style that gives NaN for no number passes; any made-up number is found."""
+    assert callable(parse)
+
+    assert check_answer_rate(parse).status == status
+
+
+def test_evidence_names_the_texts() -> None:
+    """The finding lists each text with the number made of it."""
+    found = check_answer_rate(lambda text: 0.0)
+
+    assert found.evidence == {"made_up": dict.fromkeys(WITHOUT_NUMBER, 0.0), "tried": len(WITHOUT_NUMBER)}
+    assert "return float('nan')" in found.message
