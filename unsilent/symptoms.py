@@ -128,15 +128,13 @@ def _spread(values: Sequence[float]) -> float:
 
 
 def observe(text: str) -> set[str]:
-    """Find the signs in a text: those of its numbers and those of its words."""
-    signs = {
-        f"{name} {word}"
-        for name, values in read_series(text).items()
-        for word, holds in _TESTS.items()
-        if holds(values)
-    }
-    lower = text.lower()
-    return signs | {sign for sign, pattern in _PHRASES.items() if re.search(pattern, lower)}
+    """Find the signs in a text that the catalogue knows: those of its numbers and those of its words."""
+    series = read_series(text)
+    signs = {f"{name} {word}" for name, values in series.items() for word, holds in _TESTS.items() if holds(values)}
+    signs |= {sign for sign, pattern in _PHRASES.items() if re.search(pattern, text.lower())}
+    if any(series.get("lr", ())):  # a warm-up begins at 0 and a cosine ends there: healthy
+        signs.discard("lr zero")
+    return signs & {sign.lower() for row in FAILURES.values() for sign in row.signs}
 
 
 def likely_causes(text: str, limit: int = 5) -> list[Cause]:
@@ -149,7 +147,7 @@ def likely_causes(text: str, limit: int = 5) -> list[Cause]:
     Returns:
         Causes by falling weight; empty when no sign was recognised.
     """
-    seen = {sign.lower() for sign in observe(text)}
+    seen = observe(text)
     shown = set(read_series(text))
     weights = {slug: weight for slug, row in FAILURES.items() if (weight := _weight(row, seen, shown)) > 0}
     total = sum(weights.values())

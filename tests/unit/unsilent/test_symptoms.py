@@ -64,11 +64,13 @@ def test_series_are_read_in_order() -> None:
         ("loss 4.97 loss 4.97", None),
         ("loss 0 loss 0 loss 0", "loss zero"),
         ("loss 2 loss nan loss 9", "loss nan"),
+        ("learning_rate 0.0 learning_rate 2e-4 learning_rate 0", None),
+        ("learning_rate 0.0 learning_rate 0", "lr zero"),
     ],
 )
 def test_trends_are_judged(text: str, sign: str | None) -> None:
     """A healthy log shows no sign; two equal losses are no trend yet."""
-    seen = {found for found in observe(text) if found.startswith(("loss", "grad"))}
+    seen = {found for found in observe(text) if found.startswith(("loss", "grad", "lr"))}
 
     assert seen == ({sign} if sign else set())
 
