@@ -16,8 +16,9 @@ from transformers import AutoModelForCausalLM, StoppingCriteriaList, pipeline
 
 from homework import base_llm, sft
 from homework.adapter_store import locate, weights_in
+from homework.completions import AnswerClosed, cut_at_tag
+from homework.configuration import TrainingConfig
 from homework.data import Dataset
-from homework.training import TrainingConfig
 
 pytestmark = pytest.mark.base
 QUESTIONS = 100
@@ -44,11 +45,11 @@ def test_hundred_answers(benchmark: Any, folder: Path) -> None:  # noqa: ANN401 
     texts: dict[str, list[str]] = {}
 
     def theirs() -> None:
-        stop = StoppingCriteriaList([base_llm._AnswerClosed(llm.tokenizer, 0)])
+        stop = StoppingCriteriaList([AnswerClosed(llm.tokenizer, 0)])
         out = generate(
             prompts, max_new_tokens=llm.max_new_tokens, do_sample=False, return_full_text=False, stopping_criteria=stop
         )
-        texts["pipeline"] = [base_llm._cut_at_tag(row[0]["generated_text"]) for row in out]
+        texts["pipeline"] = [cut_at_tag(row[0]["generated_text"]) for row in out]
 
     def ours() -> None:
         texts["homework"] = llm.batched_generate(prompts)

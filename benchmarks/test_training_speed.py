@@ -19,6 +19,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from homework import sft, training
 from homework.batching import choose_batch
+from homework.configuration import TrainingConfig
 from homework.data import Dataset
 from homework.precision import choose_precision, dtype_named
 from homework.tokens import IGNORED, TokenizedDataset
@@ -50,7 +51,7 @@ class Clock(TrainerCallback):  # type: ignore[misc] # transformers' base class i
 
 def ours() -> list[float]:
     """Our loop as it is configured by default, cut after a few steps."""
-    config = training.TrainingConfig(checkpoint="embedded", max_steps=STEPS)
+    config = TrainingConfig(checkpoint="embedded", max_steps=STEPS)
     llm, precision = training._load_base(config, sft.SFTModel)
     batch = choose_batch(llm.device)
     items = TokenizedDataset(llm.tokenizer, Dataset("train"), sft.format_example)

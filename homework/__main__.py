@@ -11,7 +11,7 @@ homework: fine-tune a small language model with LoRA, answer with it, measure it
   python -m homework.sft test          accuracy and answer rate of a trained adapter
   python -m homework.sft load          load the adapter and say on what base, in which dtype
   python -m homework.sft smoke         8 optimizer steps, saved, reloaded: does this machine train at all?
-  python -m homework.cot test          the base model with a worked example, no training
+  python -m homework.cot test          the base model with worked examples, no training
   python -m homework.base_llm test     the base model completes two sentences
   python -m homework.rft train         (comes with a later version)
   python -m homework.checkpoints       fetch and convert the embedded base model now

@@ -12,28 +12,22 @@ Shapes: B rows, T tokens, N samples per prompt.
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Any, overload
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, StoppingCriteria, StoppingCriteriaList
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, StoppingCriteriaList
 
 from .checkpoints import quiet_transformers, resolve_checkpoint
+from .completions import AnswerClosed, cut_at_tag, parse_answer
 from .errors import OptionInvalid
 from .precision import choose_precision, dtype_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-CLOSING_TAG = "</answer>"
-OPENING_TAG = "<answer>"
-
 # Keys, values and logits of one micro-batch stay below this; 128 rows of 60 tokens of the 135M need 0.4 GB.
 GENERATION_BYTES = 2**30
 LARGEST_MICRO_BATCH = 128
-
-_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-_TAG_TOKENS = len(CLOSING_TAG) + 1  # a byte tokenizer spells it letter by letter
 
 
 def default_device() -> torch.device:
@@ -41,28 +35,6 @@ def default_device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def parse_answer(text: str) -> float:
-    """Read the number out of a completion.
-
-    The number stands between the tags; the opening tag may have been part of the prompt, the closing one may have been
-    cut off. A unit behind the number is allowed, a second number is not: ``2 * 3 = 6`` is no answer.
-
-    Returns:
-        The number, or NaN where there is none: never 0.0, which would count as an answer.
-    """
-    inside = text.split(CLOSING_TAG, 1)[0].rsplit(OPENING_TAG, 1)[-1].strip()
-    found = _NUMBER.match(inside)
-    if not found or any(character.isdigit() for character in _without_exponents(inside[found.end() :])):
-        return math.nan
-    value = float(found.group().replace(",", ""))
-    return value if math.isfinite(value) else math.nan
-
-
-def _without_exponents(unit: str) -> str:
-    """Drop the digits that belong to a unit, as in ``cm^3`` and ``m**3``."""
-    return re.sub(r"(?:\^|\*\*)[23]\b", "", unit)
 
 
 def left_pad(sequences: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -75,21 +47,6 @@ def left_pad(sequences: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor
     ids = torch.tensor([[pad] * (length - len(sequence)) + list(sequence) for sequence in sequences])
     mask = torch.tensor([[0] * (length - len(sequence)) + [1] * len(sequence) for sequence in sequences])
     return ids, mask
-
-
-class _AnswerClosed(StoppingCriteria):  # type: ignore[misc] # transformers' base class is untyped
-    """A row is finished once its own text holds the closing tag."""
-
-    def __init__(self, tokenizer: Any, prompt_length: int) -> None:  # noqa: ANN401 - transformers' tokenizers
-        self.tokenizer = tokenizer
-        self.prompt_length = prompt_length
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object) -> torch.Tensor:
-        """Judge ``input_ids`` (B*N, T); returns (B*N,) bool."""
-        del scores, kwargs
-        tail = input_ids[:, max(self.prompt_length, input_ids.shape[1] - _TAG_TOKENS) :]
-        closed = [CLOSING_TAG in text for text in self.tokenizer.batch_decode(tail)]
-        return torch.tensor(closed, device=input_ids.device)
 
 
 class BaseLLM:
@@ -229,17 +186,11 @@ class BaseLLM:
                 input_ids=ids,
                 attention_mask=mask,
                 generation_config=settings,
-                stopping_criteria=StoppingCriteriaList([_AnswerClosed(self.tokenizer, ids.shape[1])]),
+                stopping_criteria=StoppingCriteriaList([AnswerClosed(self.tokenizer, ids.shape[1])]),
             )
         texts = self.tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
-        texts = [_cut_at_tag(text) for text in texts]
+        texts = [cut_at_tag(text) for text in texts]
         return [texts[start : start + samples] for start in range(0, len(texts), samples)]
-
-
-def _cut_at_tag(text: str) -> str:
-    """End the text at its closing tag, whatever shared a token with it."""
-    before, tag, _ = text.partition(CLOSING_TAG)
-    return before + tag
 
 
 def _check_sampling(prompts: list[str], samples: int, temperature: float) -> None:

@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 EXIT_BAD_INPUT = 2
 
 
-def option(default: Any, text: str) -> Any:  # noqa: ANN401 - a field of any type, as dataclasses.field itself
-    """Declare a dataclass field that is also a command-line option with a help text."""
-    return dataclasses.field(default=default, metadata={"help": text})
-
-
 def run(commands: Callable[..., object] | Mapping[str, Callable[..., object]], *, prog: str) -> typing.NoReturn:
     """Run a program made of one function, or of named ones, on ``sys.argv`` and exit.
 

@@ -14,6 +14,7 @@ and pint are the US ones.
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from dataclasses import dataclass
@@ -313,9 +314,7 @@ def make_splits(rows: int = 1000, seed: int = 2024) -> tuple[list[Question], lis
 
 def _distinct(questions: Iterator[Question], rows: int, avoid: set[str]) -> list[Question]:
     kept: dict[str, Question] = {}
-    for question in questions:
-        if len(kept) == rows:
-            break
+    for question in itertools.takewhile(lambda _: len(kept) < rows, questions):
         if question.text not in avoid:
             kept.setdefault(question.text, question)
     return list(kept.values())

@@ -1,4 +1,4 @@
-"""Answers without training: the chat template and one worked example.
+"""Answers without training: the chat template and three worked examples.
 
 python -m homework.cot test
 """
@@ -12,23 +12,26 @@ SYSTEM = (
     "You convert units. Write down the factor, multiply, and put the bare number between <answer> and </answer>. "
     "Be brief."
 )
-EXAMPLE_QUESTION = "How many gram are in 6 kg?"
-EXAMPLE_ANSWER = "1 kg = 1000 gram. 6 * 1000 = <answer>6000</answer>"
+
+# One example leaves the 135M without any closing tag; two give an answer rate of 0.35, three 0.68 (60 rows of train).
+EXAMPLES = (
+    ("How many gram are in 6 kg?", "1 kg = 1000 gram. 6 * 1000 = <answer>6000</answer>"),
+    ("What is 5 quart in gallon?", "1 quart = 0.25 gallon. 5 * 0.25 = <answer>1.25</answer>"),
+    ("Convert 3 weeks into days.", "1 week = 7 days. 3 * 7 = <answer>21</answer>"),
+)
 
 
 class CoTModel(BaseLLM):
-    """The base model, shown one worked example before every question."""
+    """The base model, shown worked examples before every question."""
 
     max_new_tokens = 80  # a factor, a product and the tags take about 40
 
     def format_prompt(self, question: str) -> str:
-        """Wrap the question in a chat with one worked example."""
-        messages = [
-            {"role": "system", "content": SYSTEM},
-            {"role": "user", "content": EXAMPLE_QUESTION},
-            {"role": "assistant", "content": EXAMPLE_ANSWER},
-            {"role": "user", "content": question.strip()},
-        ]
+        """Wrap the question in a chat that begins with the worked examples."""
+        messages = [{"role": "system", "content": SYSTEM}]
+        for example, answer in EXAMPLES:
+            messages += [{"role": "user", "content": example}, {"role": "assistant", "content": answer}]
+        messages.append({"role": "user", "content": question.strip()})
         text: str = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         return text
 

@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .adapter_store import CONFIG, MANIFEST, find_adapter, load_adapted, locate, weights_in
-from .base_llm import CLOSING_TAG, OPENING_TAG, BaseLLM
+from .base_llm import BaseLLM
+from .completions import CLOSING_TAG, OPENING_TAG
 from .data import BENCHMARK_ROWS, Dataset, benchmark, split_dev, summary
 from .errors import TrainingFailed
 from .tokens import TokenizedDataset, tokenize
 
 if TYPE_CHECKING:
+    from .configuration import TrainingConfig
     from .data import BenchmarkResult
-    from .training import TrainingConfig, TrainingResult
+    from .training import TrainingResult
 
 __all__ = ["DEFAULT_DIR", "TokenizedDataset", "format_example", "load", "test_model", "tokenize", "train_model"]
 
@@ -81,7 +83,7 @@ def train_model(output_dir: str = DEFAULT_DIR, **kwargs: Any) -> TrainingResult:
         output_dir: A bare name lies in ``homework/`` unless it exists in the current directory.
         **kwargs: Fields of ``TrainingConfig``.
     """
-    from .training import TrainingConfig  # noqa: PLC0415 - answering needs no Trainer
+    from .configuration import TrainingConfig  # noqa: PLC0415 - answering needs no options
 
     return train_and_test(TrainingConfig.from_options(output_dir, kwargs))
 
@@ -149,7 +151,7 @@ def smoke(checkpoint: str = "") -> None:
 
 def _smoke_config(folder: Path, checkpoint: str) -> TrainingConfig:
     """Few steps, every one of them logged."""
-    from .training import TrainingConfig  # noqa: PLC0415
+    from .configuration import TrainingConfig  # noqa: PLC0415
 
     return TrainingConfig(
         output_dir=str(folder), checkpoint=checkpoint, max_steps=SMOKE_STEPS, epochs=1, warmup_steps=0, logging_steps=1
@@ -183,10 +185,10 @@ def _load_command(ckpt_path: str = DEFAULT_DIR) -> None:
 
 def main() -> None:
     """Run ``python -m homework.sft train|test|load|smoke``."""
-    from . import training  # noqa: PLC0415
     from .command_line import run  # noqa: PLC0415
+    from .configuration import TrainingConfig  # noqa: PLC0415
 
-    _train_command.__annotations__["config"] = training.TrainingConfig
+    _train_command.__annotations__["config"] = TrainingConfig
     run({"train": _train_command, "test": _test_command, "load": _load_command, "smoke": smoke}, prog="homework.sft")
 
 

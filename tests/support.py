@@ -96,7 +96,7 @@ class CannedLLM:
 def train_tiny(base: Path, output_dir: Path, **options: Any) -> Any:  # noqa: ANN401 - fields of TrainingConfig
     """Train an adapter on the tiny base for a few steps, in fp32."""
     from homework import sft
-    from homework.training import TrainingConfig
+    from homework.configuration import TrainingConfig
 
     settings: dict[str, Any] = {
         "checkpoint": str(base),

@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ANSWER_PATH = ["base_llm", "checkpoints", "precision", "data", "errors", "adapter_store", "tokens", "sft", "cot", "rft"]
+ANSWER_PATH = [
+    "base_llm",
+    "checkpoints",
+    "completions",
+    "precision",
+    "data",
+    "errors",
+    "adapter_store",
+    "tokens",
+    "sft",
+    "cot",
+    "rft",
+]
 # What a grader has: torch, transformers, peft and what they bring; tqdm and huggingface_hub come with transformers.
 GRADER_HAS = {"torch", "transformers", "peft", "tqdm", "huggingface_hub"}
 

@@ -1,4 +1,4 @@
-"""Answers do not depend on how prompts are batched, and no number is NaN, never 0."""
+"""Answers do not depend on how prompts are batched, and models are held as asked for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from homework import base_llm
-from homework.base_llm import BaseLLM, parse_answer
+from homework.base_llm import BaseLLM
 from homework.errors import OptionInvalid
 
 PROMPTS = st.lists(st.text(alphabet="abc 123<>?é", min_size=1, max_size=30), min_size=1, max_size=7)
@@ -25,56 +25,6 @@ def llm(tiny_base: Path) -> BaseLLM:
     loaded = BaseLLM(str(tiny_base), dtype="fp32", device="cpu")
     loaded.max_new_tokens = 8
     return loaded
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("6000</answer>", 6000.0),
-        ("<answer>6000</answer>", 6000.0),
-        ("1 kg = 1000 g. 6 * 1000 = <answer>6000</answer> and on", 6000.0),
-        (" 2.5 </answer>", 2.5),
-        ("<answer>-3e2</answer>", -300.0),
-        ("<answer>.5</answer>", 0.5),
-        ("<answer>1,234,567.5</answer>", 1234567.5),
-        ("<answer>12 cm^3</answer>", 12.0),
-        ("<answer>12 m**3</answer>", 12.0),
-        ("42", 42.0),
-        ("<answer>0</answer>", 0.0),
-    ],
-)
-def test_parse_answer_reads_the_number(text: str, number: float) -> None:
-    """With and without opening tag, with a unit, with grouping commas."""
-    assert parse_answer(text) == number
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "", "</answer>", "<answer></answer>", "no number", "I think 5",
-        "<answer>2 * 3 = 6</answer>",
-        "<answer>nan</answer>", "<answer>inf</answer>", "<answer>1e999</answer>", "<answer>five</answer>",
-        "5 6</answer>",
-        "<answer>",
-    ],
-)  # fmt: skip
-def test_parse_answer_gives_nan_for_no_number(text: str) -> None:
-    """Nothing, words, a calculation, infinity: NaN, never 0.0, which would count as an answer."""
-    assert math.isnan(parse_answer(text))
-
-
-@given(st.text())
-def test_parse_answer_takes_any_text(text: str) -> None:
-    """Any text gives a finite number or NaN, never an exception."""
-    value = parse_answer(text)
-
-    assert math.isnan(value) or math.isfinite(value)
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_parse_answer_reads_back_what_python_writes(value: float) -> None:
-    """Every finite number survives the trip through text."""
-    assert parse_answer(f"<answer>{value!r}</answer>") == value
 
 
 @given(prompts=PROMPTS)
@@ -166,16 +116,6 @@ def test_impossible_sampling_is_refused(llm: BaseLLM, arguments: dict[str, Any],
     """Each is refused before anything is generated."""
     with pytest.raises(OptionInvalid, match=message):
         llm.batched_generate(**({"prompts": ["a"]} | arguments))
-
-
-def test_generation_stops_at_the_closing_tag(llm: BaseLLM, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row ends at its own tag, and the text is cut right behind it."""
-    stop = base_llm._AnswerClosed(llm.tokenizer, prompt_length=2)
-    ids, _ = base_llm.left_pad([llm.tokenizer(text)["input_ids"] for text in ("</answer", "ab5</answer>")], 2)
-
-    assert stop(ids, torch.empty(0)).tolist() == [False, True]
-    assert base_llm._cut_at_tag("5</answer>\nmore") == "5</answer>"
-    assert base_llm._cut_at_tag("5") == "5"
 
 
 def test_answer_formats_generates_and_parses(llm: BaseLLM, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import faults
 import platformdirs
 import pytest
+import support
 
 from homework import checkpoints
 from homework.errors import BaseModelMissing
@@ -236,6 +237,31 @@ def test_second_process_finds_the_work_done(cache: Path, wheel: Path, monkeypatc
     monkeypatch.setattr(checkpoints, "_convert", lambda gguf, made: pytest.fail("converted twice"))
 
     checkpoints._build(folder, "was missing a moment ago")
+
+
+def test_conversion_is_bf16_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What transformers reads from the quantised file is saved as a plain bf16 model with its tokenizer.
+
+    Reading a gguf file is transformers' part and stands in here; the real file is read where the cache is made.
+    """
+    import torch
+    import transformers
+
+    read = support.tiny_model()
+    read.config.quantization_config = {"quant_method": "gguf"}
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", lambda folder, **options: read)
+    monkeypatch.setattr(
+        transformers.AutoTokenizer, "from_pretrained", lambda folder, **options: support.tiny_tokenizer()
+    )
+    checkpoints._convert(tmp_path / "tiny.gguf", tmp_path / "made")
+    monkeypatch.undo()
+    model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "made", dtype="auto")
+
+    assert model.dtype is torch.bfloat16
+    assert not hasattr(model.config, "quantization_config")
+    for name, tensor in read.state_dict().items():
+        assert torch.equal(model.state_dict()[name], tensor.to(torch.bfloat16)), name
+    assert (tmp_path / "made" / "tokenizer.json").is_file()
 
 
 @pytest.mark.parametrize("which", ["WHEEL_SHA256", "GGUF_SHA256"])

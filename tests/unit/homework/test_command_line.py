@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from homework import command_line
+from homework.configuration import option
 from homework.errors import BadInput
 
 
@@ -16,8 +17,8 @@ from homework.errors import BadInput
 class Settings:
     """Two options."""
 
-    output_dir: str = command_line.option("here", "where to")
-    dry_run: bool = command_line.option(False, "do nothing")
+    output_dir: str = option("here", "where to")
+    dry_run: bool = option(False, "do nothing")
 
 
 def start(settings: Settings, rows: int = 3) -> int:

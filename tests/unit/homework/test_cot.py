@@ -1,4 +1,4 @@
-"""The worked-example prompt, and its figures."""
+"""The worked examples, and their figures."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from homework import cot
-from homework.base_llm import parse_answer
+from homework.completions import parse_answer
 
 
-def test_prompt_shows_one_worked_example(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """System, example, question and the opening of the answer, with exactly one begin of each turn."""
+def test_prompt_shows_worked_examples(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """System, three examples, question and the opening of the answer, with exactly one begin of each turn."""
     monkeypatch.setenv("HOMEWORK_CHECKPOINT", str(tiny_base))
     prompt = cot.load().format_prompt(" How many cm are in 3 m? ")
 
-    assert prompt.count("<|im_start|>") == 5
+    assert prompt.count("<|im_start|>") == 9
     assert prompt.endswith("user\nHow many cm are in 3 m?<|im_end|>\n<|im_start|>assistant\n")
-    assert parse_answer(cot.EXAMPLE_ANSWER) == 6000.0
+    assert [parse_answer(answer) for _, answer in cot.EXAMPLES] == [6000.0, 1.25, 21.0]
 
 
 def test_command_prints_the_figures(

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homework import sft
-from homework.base_llm import parse_answer
+from homework.completions import parse_answer
+from homework.configuration import TrainingConfig
 from homework.data import is_answer_valid
 from homework.errors import AdapterMissing, TrainingFailed
-from homework.training import TrainingConfig, TrainingResult
+from homework.training import TrainingResult
 
 OPTIONS = [
     "--precision", "fp32", "--epochs", "1", "--max_length", "200", "--rank", "4", "--effective-batch", "8",
@@ -146,12 +147,12 @@ def test_model_answers_with_its_training_prompt(home: Path) -> None:
         (["train", "--rank", "many"], "valid integer"),
         (["train", "--output_dir", "file"], "got a file"),
         (["train", "--output_dir", "file/below"], "can be written"),
-        (["train", "--checkpoint", "empty"], "folder without them"),
-        (["train", "--split", "broken"], "a string as answer"),
-        (["train", "--split", "cut"], "no JSON"),
-        (["train", "--split", "none"], "an empty list"),
-        (["train", "--precision", "fp16"], "overflows beyond 65504"),
-        (["train", "--micro_batch_size", "5"], "divisor of 32"),
+        (["train", "--output_dir", "./out", "--checkpoint", "empty"], "folder without them"),
+        (["train", "--output_dir", "./out", "--split", "broken"], "a string as answer"),
+        (["train", "--output_dir", "./out", "--split", "cut"], "no JSON"),
+        (["train", "--output_dir", "./out", "--split", "none"], "an empty list"),
+        (["train", "--output_dir", "./out", "--precision", "fp16"], "overflows beyond 65504"),
+        (["train", "--output_dir", "./out", "--micro_batch_size", "5"], "divisor of 32"),
         (["test", "--ckpt_path", "empty/"], "nothing in it"),
         (["dance"], "dance"),
         ([], "Missing command"),

@@ -1,0 +1,91 @@
+"""Every choice of a training run, as one frozen dataclass that is also the command line.
+
+Apart from the loop, so that options can be read, listed and refused without importing torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .batching import EFFECTIVE_BATCH
+from .errors import OptionInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def option(default: Any, text: str) -> Any:  # noqa: ANN401 - a field of any type, as dataclasses.field itself
+    """Declare a dataclass field that is also a command-line option with a help text."""
+    return dataclasses.field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Every choice of a run; the defaults are those that docs/LOG.md found best on a dev part of train."""
+
+    output_dir: str = option("sft_model", "folder of the adapter; a bare name lies in homework/")
+    overwrite: bool = option(False, "replace a trained adapter in output_dir once the new one is whole")
+    checkpoint: str = option("", "base model: folder, hub name or 'embedded'; empty: see homework/checkpoints.py")
+    split: str = option("train", "rows to train on: data/<split>.json")
+    dev: bool = option(False, "tuning: train on four fifths of the rows, test on the fifth")
+    epochs: int = option(13, "passes over the rows")
+    max_steps: int = option(0, "stop after so many optimizer steps; 0: when the epochs are done")
+    rank: int = option(16, "rank of the adapter; 16 on the 135M is 19.5 MB, below the course's 20 MB")
+    lr: float = option(2e-3, "peak learning rate")
+    warmup_steps: int = option(10, "optimizer steps until the peak; a cosine to 0 follows")
+    weight_decay: float = option(0.0, "decay of the adapter's weights")
+    max_grad_norm: float = option(1.0, "gradients are clipped to this norm")
+    other_amounts: float = option(0.8, "share of repeated rows that ask for another amount")
+    way_back: float = option(0.4, "share of repeated rows with their two units exchanged")
+    max_length: int = option(128, "longest row in tokens; a longer one is an error, never cut")
+    precision: str = option("auto", "auto, fp32 or bf16")
+    base_dtype: str = option("auto", "dtype of the frozen base: auto (that of the precision), fp32 or bf16")
+    use_fp32_for_training: bool = option(False, "the reports' name for base_dtype fp32")
+    micro_batch_size: int = option(0, "rows a forward pass; 0: by device")
+    effective_batch: int = option(EFFECTIVE_BATCH, "rows an optimizer step")
+    logging_steps: int = option(0, "steps between two records of the log; 0: max(1, 10 // accumulation)")
+    gradient_checkpointing: bool = option(False, "recompute activations: less memory, a third slower")
+    seed: int = option(42, "of the adapter, the order of rows and their variations")
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could use, before anything is loaded."""
+        for name in ("epochs", "rank", "max_length"):
+            self._must(getattr(self, name) >= 1, name, "at least 1")
+        for name in ("max_steps", "warmup_steps", "logging_steps", "seed"):
+            self._must(getattr(self, name) >= 0, name, "0 or more")
+        for name in ("lr", "weight_decay", "max_grad_norm"):
+            self._must(math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, name, "finite and 0 or more")
+        for name in ("other_amounts", "way_back"):
+            self._must(0 <= getattr(self, name) <= 1, name, "between 0 and 1")
+        clash = self.use_fp32_for_training and self.base_dtype not in ("auto", "fp32")
+        self._must(not clash, "base_dtype", "fp32 or auto beside --use_fp32_for_training")
+
+    def _must(self, holds: bool, name: str, expected: str) -> None:  # noqa: FBT001 - reads as a sentence
+        if not holds:
+            raise OptionInvalid(
+                expected=f"{name} to be {expected}",
+                got=str(getattr(self, name)),
+                where=f"--{name}",
+                action="correct the value, or leave the option out",
+            )
+
+    @classmethod
+    def from_options(cls, output_dir: str, options: Mapping[str, Any]) -> TrainingConfig:
+        """Build a configuration from keyword arguments.
+
+        Raises:
+            OptionInvalid: A keyword that is no option.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in options:
+            if name not in known:
+                raise OptionInvalid(
+                    expected=f"an option among {', '.join(known)}",
+                    got=name,
+                    where="train_model",
+                    action="correct the name",
+                )
+        return cls(**{"output_dir": output_dir, **options})
