@@ -22,18 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports the hub's client, which reads it once
 LOOPBACK = ("127.", "::1", "localhost")
 # pytest writes the current test's name there itself
 OWN_VARIABLES = {"PYTEST_CURRENT_TEST"}
 
 
-class NetworkUsed(RuntimeError):
+class NetworkUsed(BaseException):  # not an Exception: code under test that handles those must not swallow it
     """A test tried to leave the machine."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_network() -> Iterator[None]:
-    """Refuse every connection but those to this machine; child processes are told to stay off the model hub."""
+    """Refuse every connection but those to this machine."""
     real = socket.socket.connect
 
     def connect(self: socket.socket, address: object) -> None:
@@ -43,11 +44,9 @@ def _no_network() -> Iterator[None]:
             raise NetworkUsed(message)
         real(self, address)  # type: ignore[arg-type] # whatever the caller passed
 
-    patch = pytest.MonkeyPatch()
-    patch.setattr(socket.socket, "connect", connect)
-    patch.setenv("HF_HUB_OFFLINE", "1")
-    yield
-    patch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,10 @@ ModelT = TypeVar("ModelT", bound="BaseLLM")
 MANIFEST = "manifest.json"
 CONFIG = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+CURVE = "curve.png"
+OWN_FILES = {MANIFEST, CONFIG, CURVE, *WEIGHTS, "README.md"}  # what saving writes, and so may replace
 SCHEMA_VERSION = 1
+LARGEST_HEADER = 100_000_000  # bytes; the limit that safetensors sets itself
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -43,9 +46,17 @@ def locate(name: str) -> Path:
         raise OutputRefused(
             expected="a folder name", got="an empty one", where="output or model path", action="name a folder"
         )
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser raises for an unknown user
     bare = len(path.parts) == 1 and os.sep not in name and name not in (".", "..")
-    return PACKAGE / path if bare and not path.exists() else path
+    try:
+        return PACKAGE / path if bare and not path.exists() else path
+    except OSError as error:
+        raise OutputRefused(
+            expected="a name that the file system takes",
+            got=error.strerror or str(error),
+            where=f"{name[:60]}...",
+            action="choose a shorter name",
+        ) from error
 
 
 def weights_in(folder: Path) -> list[Path]:
@@ -65,6 +76,14 @@ def claim_output(folder: Path, *, overwrite: bool) -> None:
             got="a file",
             where=str(folder),
             action="choose another --output_dir",
+        )
+    foreign = sorted(entry.name for entry in folder.iterdir() if entry.name not in OWN_FILES) if folder.exists() else []
+    if foreign:
+        raise OutputRefused(
+            expected="a folder that holds an adapter, or nothing",
+            got=f"one with other things in it ({', '.join(foreign[:5])})",
+            where=str(folder),
+            action="choose another --output_dir: saving replaces the whole folder",
         )
     if weights_in(folder) and not overwrite:
         raise OutputRefused(
@@ -107,6 +126,9 @@ def save_adapter(model: Any, folder: Path, manifest: Mapping[str, object], extra
             (made / name).write_bytes(content)
         text = json.dumps({"schema_version": SCHEMA_VERSION, **manifest}, indent=2)
         (made / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        readable = (made / MANIFEST).stat().st_mode  # safetensors writes files that only their owner can read
+        for path in made.iterdir():
+            path.chmod(readable)
         if folder.exists():
             folder.rename(scratch / "old")
         try:
@@ -173,6 +195,30 @@ def _bad_manifest(folder: Path, got: str) -> AdapterMissing:
     )
 
 
+def _base_in_config(folder: Path) -> str | None:
+    """Name the base that PEFT's own configuration names."""
+    try:
+        return str(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AdapterMissing(
+            expected=f"an {CONFIG} that names the base",
+            got=f"one that cannot be used ({type(error).__name__})",
+            where=str(folder / CONFIG),
+            action="train the adapter again",
+        ) from error
+
+
+def _dtype_of_tensors(folder: Path) -> str:
+    """Read the dtype of the first tensor from the header of a safetensors file; fp32 where there is no header."""
+    try:
+        with (folder / WEIGHTS[0]).open("rb") as file:
+            header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), LARGEST_HEADER)))
+        found = {entry["dtype"] for name, entry in header.items() if name != "__metadata__"}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "fp32"
+    return {"BF16": "bf16", "F16": "fp16"}.get(min(found, default=""), "fp32")
+
+
 @contextlib.contextmanager
 def quiet_peft() -> Iterator[None]:
     """Keep one warning from the user: PEFT 0.21 reads an attribute that transformers 5.23 has renamed."""
@@ -184,7 +230,12 @@ def quiet_peft() -> Iterator[None]:
 def load_adapted(model_class: type[ModelT], folder: Path) -> ModelT:
     """Load a base model with the adapter in ``folder`` on it, for answers only.
 
-    Base and dtype are those of the manifest. Without a manifest the base is resolved as for ``BaseLLM()``, and said so.
+    Base and dtype are those of the manifest. Without one, the base is the one named in the adapter's configuration, the
+    dtype that of its tensors, and this is said.
+
+    Raises:
+        AdapterMissing: Configuration, manifest or weights cannot be used.
+        BaseModelMissing: The base could not be had.
     """
     from peft import PeftModel  # noqa: PLC0415 - finding an adapter needs no PEFT
 
@@ -192,8 +243,17 @@ def load_adapted(model_class: type[ModelT], folder: Path) -> ModelT:
     if manifest:
         llm = model_class(manifest["base"]["name"], dtype=manifest["dtype"]["base"])
     else:
-        llm = model_class()
-        print(f"{folder}: no {MANIFEST}; assuming {llm.checkpoint} in {llm.model.dtype}", file=sys.stderr)
-    with quiet_peft():
-        llm.model = PeftModel.from_pretrained(llm.model, str(folder), is_trainable=False).to(llm.device).eval()
+        llm = model_class(_base_in_config(folder), dtype=_dtype_of_tensors(folder))
+        print(f"{folder}: no {MANIFEST}; taking {llm.checkpoint} in {llm.model.dtype}", file=sys.stderr)
+    try:
+        with quiet_peft():
+            adapted = PeftModel.from_pretrained(llm.model, str(folder), is_trainable=False)
+    except Exception as error:  # PEFT, safetensors and torch each raise their own
+        raise AdapterMissing(
+            expected="an adapter that loads",
+            got=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else 'no details'}",
+            where=f"{folder}, on {llm.checkpoint.name}",
+            action="train it again, or name the base it was trained on",
+        ) from error
+    llm.model = adapted.to(llm.device).eval()
     return llm

@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 
 from .checkpoints import quiet_transformers, resolve_checkpoint
 from .completions import AnswerClosed, cut_at_tag, parse_answer
-from .errors import OptionInvalid
+from .errors import BaseModelMissing, OptionInvalid
 from .precision import choose_precision, dtype_named
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ class BaseLLM:
         chosen = chosen or dtype_named(choose_precision(self.device).base_dtype)
         self.checkpoint = resolve_checkpoint(checkpoint)
         with quiet_transformers():
-            self.tokenizer = load_tokenizer(self.checkpoint.path)
             self.model: Any = load_model(self.checkpoint.path, chosen, self.device)
+            self.tokenizer = load_tokenizer(self.checkpoint.path)
 
     def format_prompt(self, question: str) -> str:
         """Turn a question into a prompt; the plain base takes it as it is."""
@@ -247,7 +247,15 @@ def load_model(path: str, dtype: torch.dtype, device: torch.device) -> Any:  # n
 
     Both names of the argument are known to transformers 5; ``dtype`` is the one that warns nobody.
     """
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, attn_implementation=attention_for(device))
+    try:
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, attn_implementation=attention_for(device))
+    except Exception as error:  # transformers, safetensors and torch each raise their own
+        raise BaseModelMissing(
+            expected="a base model that loads",
+            got=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else 'no details'}",
+            where=path,
+            action="name another --checkpoint, or fetch it again",
+        ) from error
     model.get_output_embeddings().register_forward_pre_hook(_contiguous)
     return model.to(device).eval()
 

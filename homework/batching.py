@@ -60,7 +60,7 @@ def choose_batch(
             where="--micro_batch_size",
             action=f"choose a divisor of {effective_batch}, or leave the option out",
         )
-    chosen = "asked for with --micro_batch_size" if micro_batch_size else f"default on {device.type}"
+    chosen = "asked for" if micro_batch_size else f"default on {device.type}"
     steps = effective_batch // size
     return BatchPlan(size, steps, f"{chosen}; {size} rows x {steps} = {effective_batch} an optimizer step")
 

@@ -120,8 +120,9 @@ def resolve_checkpoint(wanted: str | None = None, *, reason: str = "asked for") 
 def _named(wanted: str, reason: str) -> Checkpoint:
     if wanted in (EMBEDDED, EMBEDDED_NAME):
         return _embedded(reason)
-    folder = Path(wanted)
-    if folder.is_dir():
+    folder = Path(os.path.expanduser(wanted))  # noqa: PTH111 - Path.expanduser raises for an unknown user
+    if _is_dir(folder):
+        folder = folder.resolve()  # the name is stored, and must mean the same folder from anywhere
         if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
             there = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "nothing"
             raise BaseModelMissing(
@@ -130,8 +131,8 @@ def _named(wanted: str, reason: str) -> Checkpoint:
                 where=str(folder),
                 action=f"name a complete folder, a hub name, or '{EMBEDDED}'",
             )
-        return Checkpoint(wanted, str(folder), reason)
-    if folder.is_absolute() or wanted.startswith(".") or wanted.count("/") != 1:
+        return Checkpoint(str(folder), str(folder), reason)
+    if folder.is_absolute() or wanted.startswith((".", "~")) or wanted.count("/") != 1:
         raise BaseModelMissing(
             expected="a base model: an existing folder, a hub name as owner/name, or 'embedded'",
             got="no such folder",
@@ -142,6 +143,13 @@ def _named(wanted: str, reason: str) -> Checkpoint:
         return Checkpoint(wanted, _from_hub(wanted, local_only=True), f"{reason}, local hub cache")
     except BaseModelMissing:
         return Checkpoint(wanted, _from_hub(wanted, local_only=False), f"{reason}, hub")
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name longer than the file system takes
+        return False
 
 
 def _from_hub(name: str, *, local_only: bool) -> str:
@@ -212,6 +220,9 @@ def _build(folder: Path, damage: str) -> None:
             _convert(_fetch_gguf(Path(scratch)), made)
             seal = {path.name: _sha256(path) for path in sorted(made.iterdir())}
             (made / SEAL).write_text(json.dumps(seal, indent=1), encoding="utf-8")
+            readable = (made / SEAL).stat().st_mode  # safetensors writes files that only their owner can read
+            for path in made.iterdir():
+                path.chmod(readable)
             if folder.exists():
                 folder.rename(Path(scratch) / "damaged")
             made.rename(folder)

@@ -30,15 +30,15 @@ def parse_answer(text: str) -> float:
     """
     inside = text.split(CLOSING_TAG, 1)[0].rsplit(OPENING_TAG, 1)[-1].strip()
     found = _NUMBER.match(inside)
-    if not found or any(character.isdigit() for character in _without_exponents(inside[found.end() :])):
+    if not found or any(character.isdecimal() for character in _without_exponents(inside[found.end() :])):
         return math.nan
     value = float(found.group().replace(",", ""))
     return value if math.isfinite(value) else math.nan
 
 
 def _without_exponents(unit: str) -> str:
-    """Drop the digits that belong to a unit, as in ``cm^3`` and ``m**3``."""
-    return re.sub(r"(?:\^|\*\*)[23]\b", "", unit)
+    """Drop the digits that belong to a unit, as in ``cm^3``, ``m**3`` and ``m3``."""
+    return re.sub(r"(?<=[A-Za-z])(?:\^|\*\*)?[23]\b", "", unit)
 
 
 def cut_at_tag(text: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ class TrainingConfig:
             self._must(getattr(self, name) >= 1, name, "at least 1")
         for name in ("max_steps", "warmup_steps", "logging_steps", "seed"):
             self._must(getattr(self, name) >= 0, name, "0 or more")
+        self._must(self.seed < 2**32, "seed", "below 2**32")
         for name in ("lr", "weight_decay", "max_grad_norm"):
             self._must(math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, name, "finite and 0 or more")
         for name in ("other_amounts", "way_back"):
@@ -89,3 +91,40 @@ class TrainingConfig:
                     action="correct the name",
                 )
         return cls(**{"output_dir": output_dir, **options})
+
+
+def with_environment(config: TrainingConfig) -> TrainingConfig:
+    """Let ``SFT_PRECISION``, ``SFT_MICRO_BATCH_SIZE`` and ``SFT_GRAD_ACCUM_STEPS`` fill in what no option chose.
+
+    Raises:
+        OptionInvalid: A variable that is no whole number above 0, or that contradicts an option or the effective batch.
+    """
+    changes: dict[str, Any] = {}
+    if (wish := os.environ.get("SFT_PRECISION")) and config.precision == "auto":
+        changes["precision"] = wish
+    micro, steps = _whole("SFT_MICRO_BATCH_SIZE"), _whole("SFT_GRAD_ACCUM_STEPS")
+    if micro and not config.micro_batch_size:
+        changes["micro_batch_size"] = micro
+    size = changes.get("micro_batch_size", config.micro_batch_size)
+    if steps and not size and config.effective_batch % steps == 0:
+        size = changes["micro_batch_size"] = config.effective_batch // steps
+    if steps and size * steps != config.effective_batch:
+        raise OptionInvalid(
+            expected=f"micro-batch times accumulation to be the effective batch of {config.effective_batch}",
+            got=f"{size or '?'} x {steps}",
+            where="SFT_GRAD_ACCUM_STEPS",
+            action="correct one of them, or unset it",
+        )
+    return dataclasses.replace(config, **changes)
+
+
+def _whole(name: str) -> int:
+    """Read a whole number above 0 from the environment; 0 when the variable is not set."""
+    text = os.environ.get(name, "")
+    if not text:
+        return 0
+    if not text.isdecimal() or int(text) < 1:
+        raise OptionInvalid(
+            expected="a whole number above 0", got=repr(text), where=name, action="correct the variable, or unset it"
+        )
+    return int(text)

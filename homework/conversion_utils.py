@@ -22,6 +22,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .errors import OutputRefused
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -322,12 +324,22 @@ def _distinct(questions: Iterator[Question], rows: int, avoid: set[str]) -> list
 
 def write_splits(output_dir: Path) -> list[Path]:
     """Write ``train.json`` and ``valid.json``, one row a line, and return their paths."""
-    output_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputRefused(
+            expected="a folder, or a name that is free",
+            got=error.strerror or str(error),
+            where=str(output_dir),
+            action="choose another --output_dir",
+        ) from error
     paths = []
     for name, questions in zip(("train", "valid"), make_splits(), strict=True):
         path = output_dir / f"{name}.json"
         lines = ",\n".join(json.dumps(question.row) for question in questions)
-        path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+        scratch = path.with_suffix(".tmp")
+        scratch.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+        scratch.replace(path)
         paths.append(path)
     return paths
 

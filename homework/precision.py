@@ -138,5 +138,5 @@ def choose_precision(device: torch.device, *, wish: str = "auto", base_dtype: st
             action="use --precision fp32, which works everywhere",
         )
     name = wish if wish != "auto" else ("bf16" if able else "fp32")
-    reason = f"asked for with --precision {wish}" if wish != "auto" else f"{words}: {name} is fastest and safe"
+    reason = f"{wish} was asked for" if wish != "auto" else f"{words}: {name} is fastest and safe"
     return Precision(name=name, base_dtype=name if base_dtype == "auto" else base_dtype, reason=reason)

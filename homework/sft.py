@@ -51,8 +51,8 @@ def format_number(value: float, digits: int = DIGITS) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def format_example(prompt: str, answer: float) -> dict[str, str]:
-    """Turn a row into prompt and completion."""
+def format_example(prompt: str, answer: float, *_reasoning: str) -> dict[str, str]:
+    """Turn a row into prompt and completion; the reasoning of an rft row is not learnt here."""
     return {"question": format_prompt(prompt), "answer": f"{format_number(answer)}{CLOSING_TAG}"}
 
 

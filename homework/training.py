@@ -24,13 +24,14 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from .adapter_store import claim_output, locate, quiet_peft, save_adapter
+from .adapter_store import CURVE, claim_output, locate, quiet_peft, save_adapter
 from .augmentation import variations
 from .base_llm import BaseLLM, default_device
 from .batching import BatchPlan, choose_batch
+from .configuration import TrainingConfig, with_environment
 from .curves import draw_curves
 from .data import Dataset, split_dev
-from .errors import TrainingFailed
+from .errors import OutputRefused, RowsUnusable, TrainingFailed
 from .precision import Precision, choose_precision, dtype_named, short_name
 from .tokens import Collator, TokenizedDataset
 
@@ -38,9 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from .configuration import TrainingConfig
-
 TARGETS = "all-linear"
+TF32_CAPABILITY = (8, 0)  # Ampere; Trainer raises on anything older
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,18 @@ def train(
         BadInput: Options, rows, base or output folder that cannot be used; raised before training begins.
         TrainingFailed: The loss or the gradient norm was not finite at the end.
     """
-    folder = locate(config.output_dir)
+    config = with_environment(config)
+    folder = locate(config.output_dir).resolve()
     claim_output(folder, overwrite=config.overwrite)
     data = Dataset(config.split)
     source = split_dev(data.rows)[0] if config.dev else data.rows
+    if not source:
+        raise RowsUnusable(
+            expected="at least 5 rows with --dev",
+            got=str(len(data)),
+            where=str(data.path),
+            action="leave --dev out, or add rows",
+        )
     llm, precision = _load_base(config, model_class)
     batch = choose_batch(llm.device, micro_batch_size=config.micro_batch_size, effective_batch=config.effective_batch)
     rng = random.Random(config.seed)
@@ -124,7 +132,7 @@ def train(
             "trainable": f"{trained:,} of {total:,} parameters ({trained / total:.2%})",
             "rows": f"{len(source)} of {len(data)} in {data.path}, {config.epochs} passes",
             "supervised": f"{items.supervised_tokens() / len(items):.1f} tokens a row",
-            "output": str(folder.resolve()),
+            "output": str(folder),
         }
     )
     trainer = _make_trainer(llm, items, config, precision, batch)
@@ -135,7 +143,15 @@ def train(
     _must_be_finite(log)
     llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
     manifest = _manifest(config, llm, precision, batch, data, log)
-    save_adapter(llm.model, folder, manifest, {"curve.png": draw_curves(log)})
+    try:
+        save_adapter(llm.model, folder, manifest, {CURVE: draw_curves(log)})
+    except OSError as error:
+        raise OutputRefused(
+            expected="room and permission to save the adapter",
+            got=error.strerror or str(error),
+            where=str(folder),
+            action="what was there before is still there; make room and train again",
+        ) from error
     return TrainingResult(folder, log, seconds)
 
 
@@ -165,7 +181,7 @@ def _make_trainer(
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
         bf16=precision.name == "bf16",
-        **({"tf32": True} if on_gpu else {}),
+        **({"tf32": True} if on_gpu and torch.cuda.get_device_capability() >= TF32_CAPABILITY else {}),
         use_cpu=llm.device.type == "cpu",
         dataloader_pin_memory=on_gpu,
         logging_steps=config.logging_steps or max(1, 10 // batch.accumulation_steps),
@@ -175,6 +191,7 @@ def _make_trainer(
         seed=config.seed,
         data_seed=config.seed,
     )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # noqa: SLF001 - several would be wrapped in DataParallel, which cuts our index tensors
     trainer = Trainer(
         model=llm.model,
         args=arguments,

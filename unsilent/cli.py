@@ -64,7 +64,7 @@ def _print_row(failure: Failure) -> None:
     print(textwrap.fill(failure.symptom, WIDTH, initial_indent=head, subsequent_indent=" " * 30))
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # "-100 labels" is a symptom
 def explain(words: WORDS, as_json: JSON = False) -> None:
     """Explain a failure by its slug, or find the likely causes of a symptom."""
     text = sys.stdin.read() if words == ["-"] else " ".join(words)

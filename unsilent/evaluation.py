@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .outcome import failed, passed
+from .outcome import failed, passed, skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,12 +33,20 @@ def check_answer_rate(parse: Callable[[str], float]) -> Outcome:
         parse: Reads the number out of a completion; NaN means none.
 
     Returns:
-        Failed with every text and the number made of it, else passed.
+        Failed with every text and the number made of it, skipped when the parser raises, else passed.
 
     Source:
         History of the same code: ``parse_answer`` returned 0.0, and the answer rate was always 1.0.
     """
-    made_up = {text: value for text in WITHOUT_NUMBER if not math.isnan(value := parse(text))}
+    made_up: dict[str, float] = {}
+    for text in WITHOUT_NUMBER:
+        try:
+            value = float(parse(text))
+        except Exception as error:  # noqa: BLE001 - anybody's parser may raise anything
+            reason = f"the parser raised {type(error).__name__} for {text!r}, so it cannot be judged"
+            return skipped("answer-rate-inflated", "evaluation", reason)
+        if not math.isnan(value):
+            made_up[text] = value
     if not made_up:
         return passed("answer-rate-inflated", "evaluation")
     text, value = next(iter(made_up.items()))

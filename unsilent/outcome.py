@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from .failures import FAILURES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from .failures import Failure, Stage
 
@@ -75,11 +77,20 @@ class Outcome:
             "severity": self.failure.severity,
             "status": self.status,
             "step": self.step,
-            "evidence": dict(self.evidence),
+            "evidence": _plain(self.evidence),
             "message": self.message,
             "reason": self.reason,
             "symptoms": list(self.symptoms),
         }
+
+
+def _plain(value: object) -> object:
+    """Make a value fit for JSON, which knows neither NaN nor inf: they become the words ``nan``, ``inf``, ``-inf``."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def passed(slug: str, stage: Stage) -> Outcome:
@@ -108,7 +119,8 @@ def fold_symptoms(outcomes: Sequence[Outcome]) -> list[Outcome]:
     found = {outcome.slug for outcome in outcomes if outcome.status == "failed"}
     under: dict[str, list[str]] = {}
     for slug in FAILURES:
-        root = next((root for root in _roots(slug, found) if root in found), None)
+        roots = (root for root in _roots(slug, found) if _may_hide(root, slug))
+        root = next(roots, None)
         if slug in found and root is not None:
             under.setdefault(root, []).append(slug)
     folded = {slug for slugs in under.values() for slug in slugs}
@@ -119,6 +131,11 @@ def fold_symptoms(outcomes: Sequence[Outcome]) -> list[Outcome]:
         for outcome in outcomes
         if outcome.status != "failed" or outcome.slug not in folded
     ]
+
+
+def _may_hide(root: str, slug: str) -> bool:
+    """An error never stands under a mere risk: the report would fail without showing why."""
+    return FAILURES[root].severity == "error" or FAILURES[slug].severity == "risk"
 
 
 def _roots(slug: str, found: set[str]) -> list[str]:
@@ -163,7 +180,7 @@ class Report:
             "outcomes": [outcome.as_json() for outcome in fold_symptoms(self.outcomes)],
             "versions": versions(),
         }
-        return json.dumps(content, indent=2, default=str)
+        return json.dumps(content, indent=2, default=str, allow_nan=False)
 
 
 def versions() -> dict[str, str]:

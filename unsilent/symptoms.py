@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from .failures import Failure
 
 # Bare (older versions) or quoted (transformers 5), after "loss:", "'loss': ", "loss=", "loss is" or just "loss".
-_VALUE = r"""['"]?\s*(?:[:=]|is|of|stays|at|always|exactly)*\s*['"]?(?P<value>[-+]?(?:\d+(?:[.,]\d+)?(?:e[-+]?\d+)?|nan|inf(?:inity)?|zero))(?![\w])"""
+_LINK = (
+    r"(?:(?:[:=(]|is|was|are|of|stays|stayed|at|always|exactly|went|goes|to|turns|turned|becomes|became|tensor)\s*)*"
+)
+_NUMBER = r"(?P<value>[-+]?(?:(?:\d+(?:[.,]\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?|zero))(?![\w])"
+_VALUE = rf"""['"]?\s*{_LINK}['"]?{_NUMBER}"""
 _NAMES: Mapping[str, str] = {
-    "loss": r"(?<![a-z_])(?:train[_ ])?loss",
+    "loss": r"(?<![a-z_])loss",
     "grad_norm": r"(?:grad(?:ient)?[_ ]?norms?|grad[_ ]norm)",
     "accuracy": r"(?:accuracy|acc)",
     "answer_rate": r"answer[_ ]rate",
@@ -40,7 +44,8 @@ _TESTS: Mapping[str, Callable[[list[float]], bool]] = {
     "zero": lambda values: any(value == 0 for value in values),
     "one": lambda values: any(value in (1.0, 100.0) for value in values),
     "nan": lambda values: any(math.isnan(value) for value in values),
-    "inf": lambda values: any(math.isinf(value) for value in values),
+    # a scaler skips early fp16 steps on purpose: inf that passes is healthy
+    "inf": lambda values: any(math.isinf(value) for value in values) and not math.isfinite(values[-1]),
     "flat": lambda values: _count(values) >= FLAT_COUNT and _spread(values) < FLAT and max(values) > 0,
     "rising": lambda values: _count(values) >= FLAT_COUNT and values[-1] > RISING * values[0] > 0,
     "growing": lambda values: _count(values) >= FLAT_COUNT and max(values) > GROWING * max(values[0], 1e-12),
@@ -48,6 +53,10 @@ _TESTS: Mapping[str, Callable[[list[float]], bool]] = {
 
 # Words for what is not a number. Each pattern is tried on the lower-case text.
 _PHRASES: Mapping[str, str] = {
+    "loss zero": r"\bzero loss",
+    "loss nan": r"\bnan (?:train(?:ing)? )?loss",
+    "grad_norm nan": r"\bnan grad|\bgradients? (?:are|is|became?|turn(?:s|ed)?) nan",
+    "grad_norm zero": r"\bzero grad|\bgradients? (?:are|is) (?:all )?(?:zero|0)",
     "loss flat": r"loss (?:is |stays |remains )?(?:flat|constant|the same|stuck|unchanged|where it)|flat loss|not (?:decreas|learn)|does(?:n't| not) (?:go down|decrease|learn)",
     "loss rising": r"loss (?:is |keeps )?(?:ris|increas|go(?:es|ing) up|diverg|explod)|diverg",
     "grad_norm growing": r"\bgrad\w*(?: norms?)?\b.{0,25}(?:explod|explos|grow|huge)|explod\w+ gradient",
@@ -58,7 +67,7 @@ _PHRASES: Mapping[str, str] = {
     "answer_rate zero": r"no (?:numeric |numerical )?answers?\b|answers? nothing|no numbers?\b",
     "answer_rate one": r"answer[_ ]rate (?:is )?always (?:1|one)",
     "accuracy zero": r"garbage|gibberish|nonsense|all (?:answers )?wrong",
-    "accuracy one": r"perfect (?:score|accuracy)|100 ?%|everything (?:is )?right",
+    "accuracy one": r"(?:perfect|100 ?%) (?:score|accuracy|right|correct)|accuracy\b.{0,12}\b100 ?%|everything (?:is )?right",
     "adapter missing": r"(?:adapter|model|file)s?\b.{0,20}(?:not found|missing)|no (?:trained )?adapter|can'?t find .*adapter",
     "lora_b zero": r"lora_b\b.*(?:zero|0)|b (?:matrix|matrices) .*zero",
     "overwritten": r"overwr(?:itten|ote)|older?\b.{0,20}(?:adapter|answers|model|one|file|safetensors)|hash|sha256",
@@ -87,7 +96,7 @@ _PHRASES: Mapping[str, str] = {
     "double bos": r"\bbos\b|begin[- ]of[- ]text|<\|im_start\|><\|im_start\|>",
     "reasoning": r"reasoning|rationale|chain of thought",
     "tags": r"</?answer>|\btags?\b",
-    "zero rows": r"(?:zero|no|0) rows|without a row|empty (?:rft|data ?set)|indexerror|list index out of range",
+    "zero rows": r"\b(?:zero|no|0) rows|without a row|empty (?:rft|data ?set)|indexerror|list index out of range",
     "recursion": r"recurs",
     "resumed": r"resum",
     "hangs": r"\bhang|deadlock|wait\w* for ?ever|timed? ?out|stuck at",
@@ -134,6 +143,8 @@ def observe(text: str) -> set[str]:
     signs |= {sign for sign, pattern in _PHRASES.items() if re.search(pattern, text.lower())}
     if any(series.get("lr", ())):  # a warm-up begins at 0 and a cosine ends there: healthy
         signs.discard("lr zero")
+    if any(value > 0 for value in series.get("accuracy", ())):  # right answers earn their answer rate
+        signs.discard("answer_rate one")
     return signs & {sign.lower() for row in FAILURES.values() for sign in row.signs}
 
 

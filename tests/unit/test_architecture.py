@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import support
 
 ROOT = Path(__file__).parents[2]
 ANSWER_PATH = [
@@ -67,20 +68,21 @@ def test_answering_needs_only_what_a_grader_has(module: str) -> None:
     assert relative_imports_of(path) <= set(ANSWER_PATH)
 
 
-def test_answering_works_without_the_training_tools(tmp_path: Path) -> None:
-    """With typer, matplotlib, accelerate and unsilent made unimportable, load_sft still gets to its error."""
+def test_answering_works_without_the_training_tools(tiny_base: Path, tmp_path: Path) -> None:
+    """A trained adapter answers in a process where nothing but a grader's packages can be imported."""
+    support.train_tiny(tiny_base, tmp_path / "sft", max_steps=1)
     code = (
         "import sys\n"
-        "for name in ('typer', 'platformdirs', 'matplotlib', 'gguf', 'unsilent', 'pytest'):\n"
+        "for name in ('typer', 'platformdirs', 'matplotlib', 'gguf', 'unsilent', 'pytest', 'hypothesis'):\n"
         "    sys.modules[name] = None\n"
-        "from homework import load_sft, load_cot, BaseLLM, Dataset\n"
-        "from homework.errors import AdapterMissing\n"
+        "from homework import sft, load_cot, BaseLLM, Dataset\n"
+        f"llm = sft.load({str(tmp_path / 'sft')!r})\n"
+        "print(len(llm.answer('How many cm are in 3 m?', 'What is 1 kg in g?')))\n"
         "assert 'homework.conversion_utils' not in sys.modules\n"
-        "try:\n    load_sft('./nothing')\nexcept AdapterMissing:\n    print('reached')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
-    assert (done.stdout.strip(), done.returncode) == ("reached", 0), done.stderr
+    assert (done.stdout.strip(), done.returncode) == ("2", 0), done.stderr
 
 
 def test_answer_path_cannot_reach_the_algebra() -> None:

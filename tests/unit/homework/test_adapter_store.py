@@ -183,13 +183,13 @@ def test_unusable_manifest_is_refused(tmp_path: Path, text: str) -> None:
 def test_adapter_without_manifest_says_so(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without a manifest the base is the default one, and the user is told."""
+    """Without a manifest the base is the one in PEFT's configuration, and the user is told."""
     support.train_tiny(tiny_base, tmp_path / "out", max_steps=1)
     (tmp_path / "out" / store.MANIFEST).unlink()
-    monkeypatch.setenv("HOMEWORK_CHECKPOINT", str(tiny_base))
+    monkeypatch.setenv("HOMEWORK_CHECKPOINT", "/does/not/exist")
     llm = store.load_adapted(BaseLLM, tmp_path / "out")
 
-    assert "no manifest.json; assuming" in capsys.readouterr().err
+    assert f"no manifest.json; taking {tiny_base}" in capsys.readouterr().err
     assert not any(parameter.requires_grad for parameter in llm.model.parameters())
 
 
@@ -205,3 +205,64 @@ def test_base_and_dtype_come_from_the_manifest(
     assert manifest["dtype"]["base"] == "bf16"
     assert llm.checkpoint.name == str(tiny_base)
     assert llm.model.get_base_model().dtype is torch.bfloat16
+
+
+@pytest.mark.parametrize("content", ["{}", "{", "[]"], ids=["no base", "cut", "list"])
+def test_configuration_that_names_no_base_is_refused(tmp_path: Path, content: str) -> None:
+    """Without manifest and without a base in the configuration nothing is guessed."""
+    (tmp_path / store.CONFIG).write_text(content)
+
+    with pytest.raises(AdapterMissing, match="names the base"):
+        store.load_adapted(BaseLLM, tmp_path)
+
+
+def test_dtype_is_read_from_the_tensors(tmp_path: Path) -> None:
+    """The header of a safetensors file says the dtype; anything unreadable counts as fp32."""
+    from safetensors.torch import save_file
+
+    path = tmp_path / store.WEIGHTS[0]
+    found = [store._dtype_of_tensors(tmp_path)]
+    for dtype in (torch.bfloat16, torch.float16, torch.float32):
+        save_file({"x": torch.zeros(2, dtype=dtype)}, path)
+        found.append(store._dtype_of_tensors(tmp_path))
+    path.write_bytes(b"\xff" * 40)
+    found.append(store._dtype_of_tensors(tmp_path))
+
+    assert found == ["fp32", "bf16", "fp16", "fp32", "fp32"]
+
+
+def test_damaged_adapter_is_one_error(tiny_base: Path, tmp_path: Path) -> None:
+    """[adapter-corrupt] Half a weight file is refused with folder and base, not with a traceback of its reader."""
+    support.train_tiny(tiny_base, tmp_path / "out", max_steps=1)
+    path = tmp_path / "out" / store.WEIGHTS[0]
+    path.write_bytes(path.read_bytes()[:100])
+
+    with pytest.raises(AdapterMissing, match="an adapter that loads"):
+        store.load_adapted(BaseLLM, tmp_path / "out")
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_folder_with_other_things_is_never_replaced(tmp_path: Path, overwrite: bool) -> None:  # noqa: FBT001
+    """Saving replaces the whole folder, so one that holds anything foreign is refused, whatever was asked for."""
+    save(tmp_path / "out")
+    (tmp_path / "out" / "thesis.txt").write_text("years of work")
+
+    with pytest.raises(OutputRefused, match=r"other things in it \(thesis\.txt\)"):
+        store.claim_output(tmp_path / "out", overwrite=overwrite)
+
+
+def test_saved_files_can_be_read_by_others(tiny_base: Path, tmp_path: Path) -> None:
+    """Every file has the mode of an ordinary one; safetensors alone would keep its own to the owner."""
+    support.train_tiny(tiny_base, tmp_path / "out", max_steps=1)
+    (tmp_path / "ordinary").touch()
+
+    assert {path.stat().st_mode for path in (tmp_path / "out").iterdir()} == {(tmp_path / "ordinary").stat().st_mode}
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~nosuchuser/x"], ids=["too long", "unknown user"])
+def test_odd_names_do_not_crash(name: str) -> None:
+    """A name that the file system cannot take is refused; an unknown user's home is an ordinary path."""
+    try:
+        assert store.locate(name) == Path(name)
+    except OutputRefused as error:
+        assert "shorter name" in error.action  # noqa: PT017 - both ends are right, by name

@@ -42,8 +42,14 @@ def test_way_back_is_right_for_nearly_every_row() -> None:
 
 @pytest.mark.parametrize(
     "question",
-    ["How many cm is a yd?", "Are 3 m more than 4 m?", "Convert 0 m to cm.", "Convert 2.5 m to cm."],
-    ids=["no amount", "two amounts", "zero", "a fraction"],
+    [
+        "How many cm is a yd?",
+        "Are 3 m more than 4 m?",
+        "Convert 0 m to cm.",
+        "Convert 2.5 m to cm.",
+        "Convert 1 1/2 km to m.",
+    ],
+    ids=["no amount", "two amounts", "zero", "a decimal", "a fraction"],
 )
 def test_other_amount_leaves_unclear_rows(question: str) -> None:
     """Without exactly one whole amount above zero nothing is made up."""
@@ -52,12 +58,25 @@ def test_other_amount_leaves_unclear_rows(question: str) -> None:
 
 @pytest.mark.parametrize(
     ("question", "answer"),
-    [("What is 5 in in in?", 5.0), ("What is 5 furlong in rods?", 200.0), ("Convert 0 m to cm.", 0.0)],
-    ids=["in, in, in", "unknown units", "zero"],
+    [
+        ("What is 5 in in in?", 5.0),
+        ("What is 5 furlong in rods?", 200.0),
+        ("What is 5 furlong in m?", 1005.84),
+        ("How many mL are there in 4 gallons?", 15141.6),
+        ("How many inches in 2 ft?", 24.0),
+        ("It's 3 in, how many cm?", 1.0),
+        ("Convert 0 m to cm.", 0.0),
+    ],
+    ids=["in, in, in", "unknown units", "one unknown", "a plural", "inches", "another answer", "zero"],
 )
 def test_way_back_leaves_unclear_rows(question: str, answer: float) -> None:
     """Without exactly two units and an answer above zero nothing is made up."""
     assert aug.way_back(question, answer) is None
+
+
+def test_apostrophe_is_no_unit() -> None:
+    """The s of "It's" is not seconds; the two units are found and exchanged."""
+    assert aug.way_back("It's 3 in, how many cm?", 7.62) == ("It's 3 cm, how many in?", 9 / 7.62)
 
 
 def test_variations_begin_with_the_rows_themselves() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from homework import base_llm
 from homework.base_llm import BaseLLM
-from homework.errors import OptionInvalid
+from homework.errors import BaseModelMissing, OptionInvalid
 
 PROMPTS = st.lists(st.text(alphabet="abc 123<>?é", min_size=1, max_size=30), min_size=1, max_size=7)
 
@@ -207,6 +207,15 @@ def test_command_completes_two_sentences(
     assert ended.value.code == 0
     assert "HOMEWORK_CHECKPOINT" in lines[0]
     assert lines[1] + " (batched)" == lines[3]
+
+
+def test_damaged_base_is_one_error(tmp_path: Path) -> None:
+    """A folder that looks like a base and is none ends in our error, with the reader's first line."""
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").touch()
+
+    with pytest.raises(BaseModelMissing, match="a base model that loads"):
+        BaseLLM(str(tmp_path))
 
 
 @pytest.mark.base

@@ -97,6 +97,13 @@ def test_argument_wins(cache: Path, tiny_base: Path, monkeypatch: pytest.MonkeyP
     assert str(found) == f"{tiny_base} (asked for)"
 
 
+def test_relative_folder_is_stored_absolute(cache: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name goes into a manifest, so it must mean the same folder from any other place."""
+    monkeypatch.chdir(tiny_base.parent)
+
+    assert checkpoints.resolve_checkpoint("./tiny").name == str(tiny_base)
+
+
 def test_environment_variable_is_next(cache: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an argument HOMEWORK_CHECKPOINT decides, and is given as the reason."""
     monkeypatch.setenv("HOMEWORK_CHECKPOINT", str(tiny_base))
@@ -184,7 +191,7 @@ def test_odd_errors_of_the_hub_client_are_named(monkeypatch: pytest.MonkeyPatch)
         checkpoints._from_hub("a/b", local_only=False)
 
 
-@pytest.mark.parametrize("name", ["/does/not/exist", "./nowhere", "nowhere", "a/b/c"])
+@pytest.mark.parametrize("name", ["/does/not/exist", "./nowhere", "nowhere", "a/b/c", "~/nowhere", "x" * 300])
 def test_folder_that_is_not_there_is_refused(name: str) -> None:
     """A path that leads nowhere is not mistaken for a hub name."""
     with pytest.raises(BaseModelMissing, match="no such folder"):

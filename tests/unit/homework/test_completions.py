@@ -26,6 +26,8 @@ from homework.completions import AnswerClosed, cut_at_tag, parse_answer
         ("<answer>1,234,567.5</answer>", 1234567.5),
         ("<answer>12 cm^3</answer>", 12.0),
         ("<answer>12 m**3</answer>", 12.0),
+        ("<answer>12 m3</answer>", 12.0),
+        ("<answer>5 cm³</answer>", 5.0),
         ("42", 42.0),
         ("<answer>0</answer>", 0.0),
     ],
@@ -42,6 +44,8 @@ def test_parse_answer_reads_the_number(text: str, number: float) -> None:
         "<answer>2 * 3 = 6</answer>",
         "<answer>nan</answer>", "<answer>inf</answer>", "<answer>1e999</answer>", "<answer>five</answer>",
         "5 6</answer>",
+        "10^3</answer>",
+        "2**3</answer>",
         "<answer>",
     ],
 )  # fmt: skip

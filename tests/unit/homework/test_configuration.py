@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from homework import sft
-from homework.configuration import TrainingConfig
+from homework.configuration import TrainingConfig, with_environment
 from homework.errors import OptionInvalid
 
 
@@ -28,6 +28,7 @@ def test_defaults_are_possible() -> None:
         ({"lr": math.nan}, "lr to be finite"),
         ({"lr": -1.0}, "lr to be finite"),
         ({"max_steps": -5}, "max_steps to be 0 or more"),
+        ({"seed": 2**33}, "seed to be below"),
         ({"way_back": 2.0}, "way_back to be between"),
         ({"base_dtype": "bf16", "use_fp32_for_training": True}, "base_dtype"),
         ({"learning_rate": 1.0}, "learning_rate"),
@@ -37,3 +38,45 @@ def test_impossible_options_are_refused(tmp_path: Path, options: dict[str, Any],
     """Each is refused before data or model are looked at."""
     with pytest.raises(OptionInvalid, match=message):
         sft.train_model(str(tmp_path / "out"), **options)
+
+
+@pytest.mark.parametrize(
+    ("variables", "options", "expected"),
+    [
+        ({}, {}, ("auto", 0)),
+        ({"SFT_PRECISION": "fp32", "SFT_MICRO_BATCH_SIZE": "4"}, {}, ("fp32", 4)),
+        ({"SFT_PRECISION": "fp32"}, {"precision": "bf16"}, ("bf16", 0)),
+        ({"SFT_MICRO_BATCH_SIZE": "4"}, {"micro_batch_size": 2}, ("auto", 2)),
+        ({"SFT_GRAD_ACCUM_STEPS": "2"}, {}, ("auto", 16)),
+        ({"SFT_GRAD_ACCUM_STEPS": "4", "SFT_MICRO_BATCH_SIZE": "8"}, {}, ("auto", 8)),
+    ],
+    ids=["nothing", "both", "option wins", "size option wins", "steps alone", "steps and size"],
+)
+def test_environment_fills_in_what_no_option_chose(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], options: dict[str, Any], expected: tuple[str, int]
+) -> None:
+    """A variable decides only where the option was left out, and the effective batch is kept."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    config = with_environment(TrainingConfig(**options))
+
+    assert (config.precision, config.micro_batch_size) == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"SFT_MICRO_BATCH_SIZE": "0"}, "whole number above 0, but got '0'"),
+        ({"SFT_MICRO_BATCH_SIZE": "abc"}, "but got 'abc'"),
+        ({"SFT_GRAD_ACCUM_STEPS": "-1"}, "but got '-1'"),
+        ({"SFT_GRAD_ACCUM_STEPS": "3"}, r"effective batch of 32, but got \? x 3"),
+        ({"SFT_GRAD_ACCUM_STEPS": "4", "SFT_MICRO_BATCH_SIZE": "4"}, "but got 4 x 4"),
+    ],
+)
+def test_environment_is_checked(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str) -> None:
+    """Nonsense and contradictions are refused by the variable's name."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(OptionInvalid, match=message):
+        with_environment(TrainingConfig())

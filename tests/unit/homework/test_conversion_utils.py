@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homework import conversion_utils as cu
+from homework.errors import OutputRefused
 
 ROOT = Path(__file__).parents[3]
 
@@ -155,6 +156,14 @@ def test_ask_is_deterministic(seed: int) -> None:
         return list(itertools.islice(cu.ask(random.Random(seed), pairs=cu.unit_pairs()), count))
 
     assert first(5) == first(5)
+
+
+def test_output_below_a_file_is_refused(tmp_path: Path) -> None:
+    """A folder that cannot be made is an error with the way out."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(OutputRefused, match="choose another --output_dir"):
+        cu.write_splits(tmp_path / "file")
 
 
 def test_command_writes_both_files(

@@ -98,7 +98,7 @@ def test_wish_is_given_as_the_reason() -> None:
     """What was asked for is said to have been asked for; the base may be held in another dtype."""
     chosen = precision.choose_precision(CPU, wish="fp32", base_dtype="bf16")
 
-    assert (chosen.name, chosen.base_dtype, chosen.reason) == ("fp32", "bf16", "asked for with --precision fp32")
+    assert (chosen.name, chosen.base_dtype, chosen.reason) == ("fp32", "bf16", "fp32 was asked for")
 
 
 @pytest.mark.parametrize("option", ["wish", "base_dtype"])

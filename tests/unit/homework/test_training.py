@@ -14,8 +14,11 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from homework import sft, tokens, training
+from homework.batching import BatchPlan
+from homework.configuration import TrainingConfig
 from homework.data import Dataset
 from homework.errors import BadInput, OutputRefused, RowsUnusable, TrainingFailed
+from homework.precision import Precision
 
 # SmolLM2-360M, the course's model: FACTS of its published configuration.
 COURSE_CONFIG = {
@@ -198,3 +201,63 @@ def test_bad_input_loads_nothing(tmp_path: Path, small_data: Path, monkeypatch: 
 
     with pytest.raises(BadInput, match="an empty list"):
         sft.train_model(str(tmp_path / "out"))
+
+
+def test_full_disk_is_a_paragraph(
+    tiny_base: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adapter that cannot be saved ends as an error that says what is still there."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(training, "save_adapter", full)
+    with pytest.raises(OutputRefused, match=r"No space left on device.*still there"):
+        support.train_tiny(tiny_base, tmp_path / "out", max_steps=1)
+
+
+def test_dev_needs_rows_to_train_on(small_data: Path, tmp_path: Path) -> None:
+    """One row cannot be both trained on and kept apart."""
+    (small_data / "train.json").write_text('[["q", 1]]')
+
+    with pytest.raises(RowsUnusable, match="at least 5 rows with --dev"):
+        sft.train_model(str(tmp_path / "out"), dev=True)
+
+
+def test_rows_with_reasoning_can_be_trained_on(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
+    """SFT on an rft file learns its answers and leaves its reasoning out."""
+    (small_data / "rft.json").write_text(json.dumps([["q?", 1.0, "because"]] * 8))
+    result = support.train_tiny(tiny_base, tmp_path / "out", split="rft", max_steps=1)
+
+    assert result.log[-1]["step"] == 1
+
+
+def test_new_gpus_get_tf32_and_one_device(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TF32 is asked for from Ampere on, where Trainer allows it, and several devices are never wrapped together."""
+    made: list[dict[str, object]] = []
+
+    class Recorded:
+        n_gpu = 4
+
+        def __init__(self, **options: object) -> None:
+            made.append(options)
+
+    class NoTrainer:
+        def __init__(self, **options: object) -> None:
+            made[-1]["n_gpu"] = options["args"]._n_gpu  # type: ignore[attr-defined] # set by our code
+
+        def remove_callback(self, callback: object) -> None:
+            """Nothing to remove."""
+
+    monkeypatch.setattr(training, "TrainingArguments", Recorded)
+    monkeypatch.setattr(training, "Trainer", NoTrainer)
+    llm = sft.SFTModel(str(tiny_base), device="cpu")
+    llm.device = torch.device("cuda")
+    items = tokens.TokenizedDataset(llm.tokenizer, [], sft.format_example)
+    for capability in ((7, 5), (9, 0)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda capability=capability: capability)
+        training._make_trainer(llm, items, TrainingConfig(), Precision("bf16", "bf16", ""), BatchPlan(8, 4, ""))
+
+    assert ["tf32" in options for options in made] == [False, True]
+    assert [options["n_gpu"] for options in made] == [1, 1]
+    assert not any(options["use_cpu"] for options in made)

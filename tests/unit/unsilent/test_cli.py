@@ -86,6 +86,12 @@ def test_explain_reads_a_pasted_log(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "1. labels-all-masked" in capsys.readouterr().out
 
 
+def test_symptom_may_begin_with_a_minus(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """'-100 labels' is a symptom, not an option."""
+    assert run(monkeypatch, "explain", "-100 labels, all masked") == 0
+    assert "labels-all-masked" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "hint"), [("frozn-adaptr", "Did you mean frozen-adapter"), ("good morning", "see unsilent failures")]
 )

@@ -48,3 +48,13 @@ def test_evidence_names_the_texts() -> None:
 
     assert found.evidence == {"made_up": dict.fromkeys(WITHOUT_NUMBER, 0.0), "tried": len(WITHOUT_NUMBER)}
     assert "return float('nan')" in found.message
+
+
+@pytest.mark.parametrize("parse", [float, lambda text: None], ids=["raises", "returns None"])
+def test_parser_that_cannot_be_judged_is_skipped(parse: object) -> None:
+    """A parser that raises, or returns no number at all, is neither passed nor failed, and the reason is given."""
+    assert callable(parse)
+    outcome = check_answer_rate(parse)
+
+    assert outcome.status == "skipped"
+    assert "so it cannot be judged" in outcome.reason

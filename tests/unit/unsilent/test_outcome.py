@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from importlib import metadata
 
 import pytest
@@ -97,6 +98,25 @@ def test_json_is_the_contract() -> None:
         "reason": "",
         "symptoms": [],
     }
+
+
+def test_json_knows_no_nan() -> None:
+    """NaN and inf in evidence become words: bare NaN is no JSON."""
+    outcome = failed("nan-grad-norm", "guard", "m", {"grad_norm": math.nan, "losses": [1.0, math.inf, None]})
+    text = Report("run", (outcome,)).as_json()
+
+    assert "NaN" not in text
+    assert json.loads(text)["outcomes"][0]["evidence"] == {"grad_norm": "nan", "losses": [1.0, "inf", None]}
+
+
+def test_error_never_stands_under_a_risk() -> None:
+    """fp16-unguarded is a risk: a NaN that it led to stays a finding of its own."""
+    nan = failed("nan-grad-norm", "guard", "m", {"x": 1})
+
+    assert [(found.slug, found.symptoms) for found in fold_symptoms([RISK, nan])] == [
+        ("fp16-unguarded", ()),
+        ("nan-grad-norm", ()),
+    ]
 
 
 def test_missing_packages_are_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:

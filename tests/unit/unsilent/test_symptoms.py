@@ -25,6 +25,11 @@ FROZEN = "\n".join("{'loss': '4.9701', 'grad_norm': '0', 'learning_rate': '0.000
         (BARE, "nan-grad-norm"),
         (QUOTED, "nan-grad-norm"),
         ("loss 0.0 grad_norm 0.0", "labels-all-masked"),
+        ("my loss went to nan and grad norm becomes nan", "nan-grad-norm"),
+        ("loss=tensor(nan)", "nan-grad-norm"),
+        ("gradients are nan", "nan-grad-norm"),
+        ("zero loss every step, and the gradients are all zero", "labels-all-masked"),
+        ("the loss stays at .0 and grad_norm is nan", "nan-grad-norm"),
         (FROZEN, "frozen-adapter"),
         ("RuntimeError: element 0 of tensors does not require grad and does not have a grad_fn", "frozen-adapter"),
         ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB", "micro-batch-too-large"),
@@ -78,6 +83,21 @@ def test_trends_are_judged(text: str, sign: str | None) -> None:
 def test_nothing_recognised_is_said() -> None:
     """Without a sign there is no guess."""
     assert likely_causes("good morning") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "100%|##########| 100/100 [00:20<00:00, 4.61it/s] {'loss': '1.9', 'grad_norm': '1.1'}",
+        "{'loss': 0.05} {'loss': 0.04} {'loss': 0.03} {'train_runtime': 9.1, 'train_loss': 0.9}",
+        "accuracy 0.770 (95% interval 0.678-0.842), answer rate 1.000 (95% interval 0.963-1.000) on 100 rows",
+        "grad_norm inf loss 2.0 grad_norm 3.1 loss 1.9 grad_norm 2.0 loss 1.7",
+    ],
+    ids=["progress bar", "mean loss of the run", "our own summary", "a step the scaler skipped"],
+)
+def test_healthy_logs_accuse_nothing(text: str) -> None:
+    """What a good run prints leads to no cause at all."""
+    assert likely_causes(text) == []
 
 
 @pytest.mark.parametrize("slug", FAILURES)
