@@ -73,7 +73,7 @@ def add_adapter(model: Any, rank: int, *, gradient_checkpointing: bool = False) 
         adapted = get_peft_model(model, config)
         adapted.enable_input_require_grads()
         if gradient_checkpointing:
-            # transformers 5.18 calls it activation checkpointing; the older name warns there and is the only one before
+            # transformers renamed it to activation checkpointing; the older name warns there and is the only one before
             enable = getattr(adapted, "activation_checkpointing_enable", None) or adapted.gradient_checkpointing_enable
             enable({"use_reentrant": False})
     adapted.config.use_cache = False
