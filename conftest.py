@@ -57,7 +57,7 @@ def _nothing_left_behind() -> Iterator[None]:
     yield
     _restore(states)
     after = _globals()
-    left = [f"{name} (was {before[name]!r}, is {after[name]!r})" for name in before if before[name] != after[name]]
+    left = [f"{name} (was {was!r}, is {now!r})" for name, was, now in _changes(before, after)]
     if left:
         _put_back(before)
         pytest.fail("The test left behind: " + "; ".join(left))
@@ -71,6 +71,18 @@ def _globals() -> dict[str, object]:
         "environment": environment,
         "default dtype": torch.get_default_dtype() if torch else None,
     }
+
+
+def _changes(before: dict[str, object], after: dict[str, object]) -> Iterator[tuple[str, object, object]]:
+    """Yield what differs; of the environment the variables alone, since the rest of it is nobody's business."""
+    for name, was in before.items():
+        now = after[name]
+        if isinstance(was, dict) and isinstance(now, dict):
+            for variable in sorted(was.keys() | now.keys()):
+                if was.get(variable) != now.get(variable):
+                    yield f"environment, {variable}", was.get(variable), now.get(variable)
+        elif was != now:
+            yield name, was, now
 
 
 def _put_back(before: dict[str, object]) -> None:

@@ -35,8 +35,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_hundred_answers(benchmark: Any, folder: Path) -> None:  # noqa: ANN401 - pytest-benchmark is untyped
+def test_hundred_answers(benchmark: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401 - pytest-benchmark is untyped
     """Three rounds of both, in turn, with equal texts."""
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")  # the pipeline sets it, and would leave it behind
     llm = sft.load(f"{folder}/")
     prompts = [llm.format_prompt(str(row[0])) for row in Dataset("valid")][:QUESTIONS]
     base = AutoModelForCausalLM.from_pretrained(llm.checkpoint.path, dtype=llm.model.dtype, attn_implementation="eager")

@@ -15,18 +15,20 @@ from typing import Any
 import pytest
 import torch
 from ratio import record
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
 
 from homework import sft, training
+from homework.base_llm import load_tokenizer
 from homework.batching import choose_batch
+from homework.checkpoints import resolve_checkpoint
 from homework.configuration import TrainingConfig
 from homework.data import Dataset
 from homework.precision import choose_precision, dtype_named
 from homework.tokens import IGNORED, TokenizedDataset
 
 pytestmark = pytest.mark.base
-STEPS = 4  # of which the first warms up
-RECIPE_STEPS = 2
+STEPS = 7  # of which the first warms up
+RECIPE_STEPS = 3
 
 
 class Clock(TrainerCallback):  # type: ignore[misc] # transformers' base class is untyped
@@ -63,10 +65,16 @@ def ours() -> list[float]:
     return clock.seconds()
 
 
+def plain_base(dtype: torch.dtype) -> tuple[Any, Any]:
+    """The base as a user of transformers loads it: its default attention, none of our changes."""
+    path = resolve_checkpoint("embedded").path
+    return AutoModelForCausalLM.from_pretrained(path, dtype=dtype), load_tokenizer(path)
+
+
 def course_recipe(folder: Path) -> list[float]:
     """fp32, rows padded to 128 on the right, logits everywhere, gradient checkpointing, 32 rows at once."""
-    llm = sft.SFTModel("embedded", dtype="fp32")
-    rows = TokenizedDataset(llm.tokenizer, Dataset("train"), sft.format_example).items[:64]
+    model, tokenizer = plain_base(torch.float32)
+    rows = TokenizedDataset(tokenizer, Dataset("train"), sft.format_example).items[:64]
     width = 128
     padded = [
         {
@@ -76,7 +84,7 @@ def course_recipe(folder: Path) -> list[float]:
         }
         for row in rows
     ]
-    model = training.add_adapter(llm.model, 16, gradient_checkpointing=True)
+    model = training.add_adapter(model, 16, gradient_checkpointing=True)
     trainer = Trainer(
         model=model,
         args=TrainingArguments(
@@ -102,11 +110,11 @@ def trl(folder: Path, **options: Any) -> list[float]:  # noqa: ANN401 - fields o
     from peft import LoraConfig
     from trl import SFTConfig, SFTTrainer
 
-    llm = sft.SFTModel("embedded", dtype=dtype_named(choose_precision(torch.device("cpu")).base_dtype))
+    model, tokenizer = plain_base(dtype_named(choose_precision(torch.device("cpu")).base_dtype))
     texts = [sft.format_example(str(row[0]), float(row[1])) for row in Dataset("train")]
     rows = HfDataset.from_list([{"prompt": text["question"], "completion": text["answer"]} for text in texts])
     trainer = SFTTrainer(
-        model=llm.model,
+        model=model,
         args=SFTConfig(
             output_dir=str(folder),
             max_steps=STEPS,
@@ -120,7 +128,7 @@ def trl(folder: Path, **options: Any) -> list[float]:  # noqa: ANN401 - fields o
             **options,
         ),
         train_dataset=rows,
-        processing_class=llm.tokenizer,
+        processing_class=tokenizer,
         peft_config=LoraConfig(r=16, lora_alpha=64, target_modules="all-linear", task_type="CAUSAL_LM"),
         callbacks=[clock := Clock()],
     )
@@ -142,9 +150,9 @@ def test_training_step(benchmark: Any, tmp_path: Path) -> None:  # noqa: ANN401 
     flags = {
         "homework": f"{precision.name} autocast, base in {precision.base_dtype}, 8 x 4 rows grouped by length, "
         "left-padded, logits at label positions, no checkpointing, eager attention",
-        "course's recipe": "fp32, 32 rows right-padded to 128, logits everywhere, gradient checkpointing",
+        "course's recipe": "fp32, 32 rows right-padded to 128, logits everywhere, gradient checkpointing, sdpa",
         "TRL, defaults": f"base in {precision.base_dtype}, bf16 as SFTConfig sets it, 8 x 4 rows, "
-        "completion-only loss, gradient checkpointing, attention of the same model",
+        "completion-only loss, gradient checkpointing, transformers' default attention",
         "TRL, checkpointing off": "the same with gradient_checkpointing=False",
     }
     ratios = record("One optimizer step, 135M, 32 rows", flags, {"homework": own, **times}, ours="homework")

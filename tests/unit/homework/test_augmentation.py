@@ -65,9 +65,10 @@ def test_other_amount_leaves_unclear_rows(question: str) -> None:
         ("How many mL are there in 4 gallons?", 15141.6),
         ("How many inches in 2 ft?", 24.0),
         ("It's 3 in, how many cm?", 1.0),
+        ("How many kg are 3 m?", 1.0),
         ("Convert 0 m to cm.", 0.0),
     ],
-    ids=["in, in, in", "unknown units", "one unknown", "a plural", "inches", "another answer", "zero"],
+    ids=["in, in, in", "unknown units", "one unknown", "a plural", "inches", "another answer", "two families", "zero"],
 )
 def test_way_back_leaves_unclear_rows(question: str, answer: float) -> None:
     """Without exactly two units and an answer above zero nothing is made up."""
