@@ -92,7 +92,7 @@ def explain(words: WORDS, as_json: JSON = False) -> None:
     for number, cause in enumerate(causes, start=1):
         print(f"{number}. {cause.failure.slug}  ({cause.weight:.0%}; explains {', '.join(cause.signs)})")
         _print_field("", cause.failure.cause)
-        _print_field("next: ", cause.failure.next_command)
+        _print_next(cause.failure)
         print()
     print(f"More about one of them: unsilent explain {causes[0].failure.slug}")
 
@@ -108,7 +108,11 @@ def _explain_failure(failure: Failure, *, as_json: bool) -> None:
         _print_field(f"{name}: ", getattr(failure, name))
     if failure.symptom_of:
         _print_field("may be only a sign of: ", ", ".join(failure.symptom_of))
-    _print_field("next: ", failure.next_command)
+    _print_next(failure)
+
+
+def _print_next(failure: Failure) -> None:
+    _print_field("next, once it is built: " if failure.planned else "next: ", failure.next_command)
 
 
 def _print_field(name: str, text: str) -> None:
