@@ -46,7 +46,7 @@ def pytest(session: nox.Session, *arguments: str, env: dict[str, str] | None = N
 
 def later(session: nox.Session, what: str) -> None:
     """End red: the session's content is not built yet."""
-    session.error(f"{what} comes with a later version; nothing was run, so nothing passed.")
+    session.error(f"{what} comes with a later version; nothing was run, so nothing passed")
 
 
 @nox.session
@@ -79,7 +79,7 @@ def gpu(session: nox.Session) -> None:
     install(session, "test")
     found = session.run("python", "-c", "import torch; print(torch.cuda.is_available())", silent=True)
     if str(found).strip() != "True":
-        session.error("no CUDA device: 0 GPU tests ran.")
+        session.error("no CUDA device: 0 GPU tests ran")
     pytest(session, "-m", "gpu")
 
 
@@ -92,7 +92,7 @@ def gate(session: nox.Session) -> None:
 @nox.session
 def mutants(session: nox.Session) -> None:
     """Every documented bug, edited in, must be caught (later)."""
-    later(session, "the mutants")
+    later(session, "the mutation run")
 
 
 @nox.session
