@@ -6,7 +6,6 @@ a marker or its arguments: it must find the failure by its effect.
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -52,12 +51,6 @@ def mask_every_label(items: list[Tokens]) -> None:
         item["labels"] = [-100] * len(item["labels"])
 
 
-def mask_end_of_text(items: list[Tokens], eos: int) -> None:
-    """[eos-never-learnt] Labels equal to end-of-text are masked as if they were padding."""
-    for item in items:
-        item["labels"] = [-100 if label == eos else label for label in item["labels"]]
-
-
 def corrupt_byte(path: Path, offset: int = -1) -> None:
     """[adapter-corrupt] Flip one bit of a file."""
     content = bytearray(path.read_bytes())
@@ -69,9 +62,3 @@ def put_nan_into(model: Any, name: str) -> None:  # noqa: ANN401 - any torch mod
     """[nan-grad-norm] One weight of the named parameter is NaN."""
     parameter = dict(model.named_parameters())[name]
     parameter.data.view(-1)[0] = float("nan")
-
-
-def copy_rows(data: Path, count: int = 1) -> None:
-    """[train-valid-overlap] The first rows of valid stand in train too."""
-    train, valid = (json.loads((data / f"{name}.json").read_text()) for name in ("train", "valid"))
-    (data / "train.json").write_text(json.dumps(train + valid[:count]))
