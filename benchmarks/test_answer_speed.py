@@ -15,7 +15,7 @@ from ratio import compare, record
 from transformers import AutoModelForCausalLM, StoppingCriteriaList, pipeline
 
 from homework import base_llm, sft
-from homework.adapter_store import locate, weights_in
+from homework.adapter_files import locate, weights_in
 from homework.completions import AnswerClosed, cut_at_tag
 from homework.configuration import TrainingConfig
 from homework.data import Dataset

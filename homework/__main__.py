@@ -14,6 +14,7 @@ homework: fine-tune a small language model with LoRA, answer with it, measure it
   python -m homework.cot test          the base model with worked examples, no training
   python -m homework.base_llm test     the base model completes two sentences
   python -m homework.rft train         (comes with a later version)
+  python -m homework.adapter_store     which adapter is in a place, whole or not; puts interrupted saves right
   python -m homework.checkpoints       fetch and convert the embedded base model now
   python -m homework.conversion_utils  write data/train.json and data/valid.json again
 

@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 
 from .checkpoints import quiet_transformers, resolve_checkpoint
 from .completions import AnswerClosed, cut_at_tag, parse_answer
+from .devices import default_device
 from .errors import BaseModelMissing, OptionInvalid
 from .precision import choose_precision, dtype_named
 
@@ -28,13 +29,6 @@ if TYPE_CHECKING:
 # Keys, values and logits of one micro-batch stay below this; 128 rows of 60 tokens of the 135M need 0.4 GB.
 GENERATION_BYTES = 2**30
 LARGEST_MICRO_BATCH = 128
-
-
-def default_device() -> torch.device:
-    """CUDA, then Apple's MPS, then the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def left_pad(sequences: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,9 +1,10 @@
 """From functions and frozen dataclasses to commands.
 
 A function becomes a command, its parameters become options; a parameter that is a dataclass becomes one option for
-each field, so that what can be configured and what can be typed are the same list. Options are spelt with
-underscores, as in the course, and dashes are understood. Wrong use and wrong input end with one paragraph and
-status 2. Imported only by ``main()`` functions: answering questions needs no command line.
+each field, so that what can be configured and what can be typed are the same list; a positional-only parameter
+is typed without its name. Options are spelt with underscores, as in the course, and dashes are understood. Wrong use
+and wrong input end with one paragraph and status 2. Imported only by ``main()`` functions: answering questions needs
+no command line.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ def _flat(function: Callable[..., object]) -> Callable[..., object]:
     hints = typing.get_type_hints(function)
     configs: dict[str, Any] = {}
     parameters: list[inspect.Parameter] = []
+    positional: list[str] = []
     for name, parameter in inspect.signature(function).parameters.items():
         if dataclasses.is_dataclass(hints[name]):
             configs[name] = hints[name]
@@ -82,13 +84,16 @@ def _flat(function: Callable[..., object]) -> Callable[..., object]:
                 for f in dataclasses.fields(hints[name])
             ]
         else:
-            parameters.append(_parameter(name, hints[name], parameter.default, None))
+            bare = parameter.kind is inspect.Parameter.POSITIONAL_ONLY
+            parameters.append(_parameter(name, hints[name], parameter.default, None, bare=bare))
+            positional += [name] if bare else []
 
     def command(**options: object) -> object:
+        bare = [options.pop(name) for name in positional]
         arguments: dict[str, object] = {}
         for name, config in configs.items():
             arguments[name] = config(**{field.name: options.pop(field.name) for field in dataclasses.fields(config)})
-        return function(**arguments, **options)
+        return function(*bare, **arguments, **options)
 
     command.__doc__ = function.__doc__
     command.__name__ = function.__name__
@@ -97,9 +102,9 @@ def _flat(function: Callable[..., object]) -> Callable[..., object]:
     return command
 
 
-def _parameter(name: str, kind: Any, default: object, text: str | None) -> inspect.Parameter:  # noqa: ANN401
+def _parameter(name: str, kind: Any, default: object, text: str | None, *, bare: bool = False) -> inspect.Parameter:  # noqa: ANN401
     spelling = f"--{name}/--no_{name}" if kind is bool else f"--{name}"
-    declared = typer.Option(spelling, help=text, show_default=default != "")
+    declared: Any = typer.Argument() if bare else typer.Option(spelling, help=text, show_default=default != "")
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=typing.Annotated[kind, declared]
     )

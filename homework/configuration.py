@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .batching import EFFECTIVE_BATCH
 from .errors import OptionInvalid
+from .precision import WISHES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,7 @@ class TrainingConfig:
     other_amounts: float = option(0.8, "share of repeated rows that ask for another amount")
     way_back: float = option(0.4, "share of repeated rows with their two units exchanged")
     max_length: int = option(128, "longest row in tokens; a longer one is an error, never cut")
-    precision: str = option("auto", "auto, fp32 or bf16")
+    precision: str = option("auto", "auto, fp32, bf16, or fp16 (CUDA only, with a gradient scaler)")
     base_dtype: str = option("auto", "dtype of the frozen base: auto (that of the precision), fp32 or bf16")
     use_fp32_for_training: bool = option(False, "the reports' name for base_dtype fp32")
     micro_batch_size: int = option(0, "rows a forward pass; 0: by device")
@@ -94,37 +95,48 @@ class TrainingConfig:
 
 
 def with_environment(config: TrainingConfig) -> TrainingConfig:
-    """Let ``SFT_PRECISION``, ``SFT_MICRO_BATCH_SIZE`` and ``SFT_GRAD_ACCUM_STEPS`` fill in what no option chose.
+    """Let ``SFT_PRECISION``, ``SFT_MICRO_BATCH_SIZE`` and ``SFT_GRAD_ACCUM_STEPS`` override the automatic choice.
 
     Raises:
-        OptionInvalid: A variable that is no whole number above 0, or that contradicts an option or the effective batch.
+        OptionInvalid: A variable that is no dtype or no whole number above 0, or that contradicts an option, another
+            variable or the effective batch.
     """
     changes: dict[str, Any] = {}
-    if (wish := os.environ.get("SFT_PRECISION")) and config.precision == "auto":
-        changes["precision"] = wish
+    if wish := os.environ.get("SFT_PRECISION", "").strip().lower():
+        if wish not in WISHES:
+            raise _contradiction(f"one of {', '.join(WISHES)}", repr(wish), "SFT_PRECISION")
+        if wish != "auto" and config.precision not in ("auto", wish):
+            raise _contradiction("one precision", f"{config.precision} by option and {wish}", "SFT_PRECISION")
+        changes["precision"] = wish if wish != "auto" else config.precision
     micro, steps = _whole("SFT_MICRO_BATCH_SIZE"), _whole("SFT_GRAD_ACCUM_STEPS")
-    if micro and not config.micro_batch_size:
-        changes["micro_batch_size"] = micro
-    size = changes.get("micro_batch_size", config.micro_batch_size)
+    if micro and config.micro_batch_size not in (0, micro):
+        got = f"{config.micro_batch_size} by option and {micro}"
+        raise _contradiction("one micro-batch size", got, "SFT_MICRO_BATCH_SIZE")
+    size = micro or config.micro_batch_size
     if steps and not size and config.effective_batch % steps == 0:
-        size = changes["micro_batch_size"] = config.effective_batch // steps
-    if steps and size * steps != config.effective_batch:
-        raise OptionInvalid(
-            expected=f"micro-batch times accumulation to be the effective batch of {config.effective_batch}",
-            got=f"{size or '?'} x {steps}",
-            where="SFT_GRAD_ACCUM_STEPS",
-            action="correct one of them, or unset it",
+        size = config.effective_batch // steps
+    if (steps and size * steps != config.effective_batch) or (micro and config.effective_batch % micro):
+        raise _contradiction(
+            f"micro-batch times accumulation to be the effective batch of {config.effective_batch}",
+            f"{size or '?'} x {steps or '?'}",
+            "SFT_GRAD_ACCUM_STEPS" if steps else "SFT_MICRO_BATCH_SIZE",
         )
-    return dataclasses.replace(config, **changes)
+    return dataclasses.replace(config, **changes, micro_batch_size=size)
 
 
 def _whole(name: str) -> int:
     """Read a whole number above 0 from the environment; 0 when the variable is not set."""
-    text = os.environ.get(name, "")
+    text = os.environ.get(name, "").strip()
     if not text:
         return 0
-    if not text.isdecimal() or int(text) < 1:
-        raise OptionInvalid(
-            expected="a whole number above 0", got=repr(text), where=name, action="correct the variable, or unset it"
-        )
-    return int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise _contradiction("a whole number above 0", repr(text), name)
+    return value
+
+
+def _contradiction(expected: str, got: str, where: str) -> OptionInvalid:
+    return OptionInvalid(expected=expected, got=got, where=where, action="correct the variable, or unset it")

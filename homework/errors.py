@@ -34,6 +34,10 @@ class AdapterMissing(BadInput):
     """No trained adapter where one was asked for. Nothing is created in its place."""
 
 
+class AdapterRefused(BadInput):
+    """An adapter that is there, but whose loading would give something else than what was trained."""
+
+
 class BaseModelMissing(BadInput):
     """No base model could be had, by any of the ways."""
 

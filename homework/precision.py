@@ -1,10 +1,8 @@
 """Which dtype to compute in, and why.
 
-fp16 is never chosen: its largest number is 65504, activations pass it, become inf and then NaN, and the run goes on
-without a word [fp16-overflow]. bf16 has the range of fp32 and is chosen where the hardware computes in it;
-everything else gets fp32. Loading for answers uses this too, so the file imports torch and nothing of training.
-
-A CPU counts as having bf16 only with AVX-512 BF16 or AMX: without them bf16 is slower than fp32.
+fp16 is never chosen by itself: its largest number is 65504, activations pass it, become inf and then NaN, and the
+run goes on without a word [fp16-overflow]. bf16 has the range of fp32 and is chosen where the hardware computes in
+it; everything else gets fp32. Loading for answers uses this too, so the file imports torch and nothing of training.
 """
 
 from __future__ import annotations
@@ -12,23 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .devices import describe_device
 from .errors import OptionInvalid, PrecisionUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import torch
+
+    from .devices import Device
 
 WISHES = ("auto", "fp32", "bf16", "fp16")
 LONG_NAMES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
-# bf16 matrix units came with compute capability 8.0 (Ampere); below it torch emulates them slowly.
-BF16_CAPABILITY = (8, 0)
-
 
 @dataclass(frozen=True)
 class Precision:
-    """A dtype for the activations, one for the frozen base, and the reason in words."""
+    """A dtype for the activations in training, one for the frozen base, and the reason in words."""
 
     name: str
     base_dtype: str
@@ -38,6 +34,16 @@ class Precision:
     def autocast(self) -> bool:
         """Whether training wraps the forward pass in autocast (16-bit activations, fp32 adapter weights)."""
         return self.name != "fp32"
+
+    @property
+    def needs_scaler(self) -> bool:
+        """Whether gradients are scaled: without it those below 6e-8 become 0 and those beyond 65504 inf."""
+        return self.name == "fp16"
+
+    @property
+    def flags(self) -> dict[str, bool]:
+        """What ``TrainingArguments`` calls it; its ``fp16`` brings the gradient scaler along."""
+        return {"bf16": self.name == "bf16", "fp16": self.name == "fp16"}
 
 
 def dtype_named(name: str | torch.dtype) -> torch.dtype:
@@ -67,49 +73,22 @@ def short_name(dtype: torch.dtype) -> str:
     return next((short for short, long in LONG_NAMES.items() if long == text), text)
 
 
-def has_bf16(device: torch.device) -> tuple[bool, str]:
-    """Tell whether ``device`` computes in bf16 in hardware, and how that was found out."""
-    import torch  # noqa: PLC0415
-
-    if device.type == "cuda":
-        capability = torch.cuda.get_device_capability(device)
-        words = f"compute capability {capability[0]}.{capability[1]}"
-        return capability >= BF16_CAPABILITY, words
-    if device.type == "cpu":
-        found = _cpu_capabilities()
-        for flag, words in (("amx_bf16", "AMX bf16"), ("amx_tile", "AMX"), ("avx512_bf16", "AVX-512 BF16")):
-            if found.get(flag):
-                return True, f"CPU with {words}"
-        return False, "CPU without AVX-512 BF16 or AMX"
-    return False, f"{device.type} device"
-
-
-def _cpu_capabilities() -> Mapping[str, object]:
-    """Ask torch what the CPU can do; releases before 2.13 know it under private names only."""
-    import torch  # noqa: PLC0415
-
-    if hasattr(torch.cpu, "get_capabilities"):
-        return torch.cpu.get_capabilities()
-    return {
-        "amx_tile": torch.cpu._is_amx_tile_supported(),  # noqa: SLF001
-        "avx512_bf16": torch.cpu._is_avx512_bf16_supported(),  # noqa: SLF001
-    }
-
-
-def choose_precision(device: torch.device, *, wish: str = "auto", base_dtype: str = "auto") -> Precision:
+def choose_precision(
+    device: torch.device | Device | None = None, *, wish: str = "auto", base_dtype: str = "auto"
+) -> Precision:
     """Choose the dtype for ``device`` and say why.
 
     Args:
-        device: Where the forward pass runs.
-        wish: ``auto``, ``fp32`` or ``bf16``. ``fp16`` is refused here: it needs a gradient scaler.
-        base_dtype: dtype in which the frozen base is held; ``auto`` is that of the activations.
+        device: Where the forward pass runs, or its description; None is the best device there is.
+        wish: ``auto``, ``fp32``, ``bf16`` or ``fp16``; the last by wish only, and on CUDA only.
+        base_dtype: dtype in which the frozen base is held; ``auto`` is that of the activations, and fp32 beside fp16.
 
     Returns:
-        Names of both dtypes and the reason in words.
+        Names of both dtypes, whether a gradient scaler is needed, and the reason in words.
 
     Raises:
         OptionInvalid: A wish that is no dtype.
-        PrecisionUnavailable: bf16 wished for on hardware without it, or fp16.
+        PrecisionUnavailable: bf16 wished for on hardware without it, fp16 elsewhere than on CUDA, a base held in fp16.
 
     Source:
         2.1 s against 3.0 s for one step of the 135M with the base held in bf16 (2 cores with AVX-512 BF16).
@@ -119,24 +98,34 @@ def choose_precision(device: torch.device, *, wish: str = "auto", base_dtype: st
             raise OptionInvalid(
                 expected=f"one of {', '.join(WISHES)}",
                 got=repr(value),
-                where=f"--{name}",
+                where=f"--{name} or SFT_PRECISION",
                 action="choose one of these, or leave the option out",
             )
-    if "fp16" in (wish, base_dtype):
-        raise PrecisionUnavailable(
-            expected="bf16 or fp32",
-            got="a wish for fp16, which overflows beyond 65504 without a gradient scaler",
-            where="--precision or --base_dtype",
-            action="leave the option out: bf16 is chosen where the hardware has it",
-        )
-    able, words = has_bf16(device)
-    if wish == "bf16" and not able:
-        raise PrecisionUnavailable(
-            expected="a device that computes in bf16",
-            got=words,
-            where="--precision bf16",
-            action="use --precision fp32, which works everywhere",
-        )
-    name = wish if wish != "auto" else ("bf16" if able else "fp32")
-    reason = f"{wish} was asked for" if wish != "auto" else f"{words}: {name} is fastest and safe"
-    return Precision(name=name, base_dtype=name if base_dtype == "auto" else base_dtype, reason=reason)
+    described = describe_device(device)
+    if wish == "bf16" and not described.has_bf16:
+        raise _unavailable("a device that computes in bf16", described.words, "--precision bf16")
+    if wish == "fp16" and described.kind != "cuda":
+        raise _unavailable("a CUDA device, whose gradient scaler fp16 needs", described.words, "--precision fp16")
+    if base_dtype == "fp16":
+        raise _unavailable("a base held in fp32 or bf16", "a wish for fp16, which overflows", "--base_dtype fp16")
+    if wish == "auto":
+        name = "bf16" if described.has_bf16 else "fp32"
+        reason = f"{described.words}: {name} is fastest and safe"
+    else:
+        name, reason = wish, f"{wish} was asked for"
+    if name == "fp16":
+        reason += "; with a gradient scaler, the base held in fp32 so that answers cannot overflow"
+    held = name if name != "fp16" else "fp32"
+    return Precision(name=name, base_dtype=held if base_dtype == "auto" else base_dtype, reason=reason)
+
+
+determine_precision_flags = choose_precision  # the reports' name; its ``flags`` go into TrainingArguments
+
+
+def _unavailable(expected: str, got: str, where: str) -> PrecisionUnavailable:
+    return PrecisionUnavailable(
+        expected=expected,
+        got=got,
+        where=f"{where} (or SFT_PRECISION)",
+        action="leave it out, and the best that works is chosen; fp32 works everywhere",
+    )

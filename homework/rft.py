@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from .adapter_store import locate
+from .adapter_files import locate
 from .errors import AdapterMissing, TrainingFailed
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .adapter_store import CONFIG, MANIFEST, find_adapter, load_adapted, locate, weights_in
+from .adapter_files import CONFIG, find_adapter, locate, read_manifest
+from .adapter_loading import load_adapted
 from .base_llm import BaseLLM
 from .completions import CLOSING_TAG, OPENING_TAG
 from .data import BENCHMARK_ROWS, Dataset, benchmark, split_dev, summary
-from .errors import TrainingFailed
+from .errors import AdapterRefused, TrainingFailed
 from .tokens import TokenizedDataset, tokenize
 
 if TYPE_CHECKING:
@@ -66,14 +67,19 @@ class SFTModel(BaseLLM):
         return format_prompt(question)
 
 
-def load(ckpt_path: str = DEFAULT_DIR) -> SFTModel:
+def load(ckpt_path: str = DEFAULT_DIR, *, is_trainable: bool = False) -> SFTModel:
     """Load a trained adapter on the base, and in the dtype, it was trained with.
+
+    Args:
+        ckpt_path: Folder of the adapter; the output folder of a Trainer gives its last checkpoint.
+        is_trainable: False for answers; True to go on training it.
 
     Raises:
         AdapterMissing: There is none; nothing is created.
+        AdapterRefused: There is one, but not the one that was trained.
         BaseModelMissing: The base named in its manifest could not be had.
     """
-    return load_adapted(SFTModel, find_adapter(ckpt_path, command=TRAIN_COMMAND))
+    return load_adapted(SFTModel, find_adapter(ckpt_path, command=TRAIN_COMMAND), is_trainable=is_trainable)
 
 
 def train_model(output_dir: str = DEFAULT_DIR, **kwargs: Any) -> TrainingResult:  # noqa: ANN401 - fields of TrainingConfig
@@ -114,20 +120,43 @@ def test_model(ckpt_path: str = DEFAULT_DIR, rows: int = BENCHMARK_ROWS, *, dev:
     Raises:
         BadInput: The first item that does not hold.
     """
-    folder = find_adapter(ckpt_path, command=TRAIN_COMMAND)
-    print(f"[ok] folder         {folder.resolve()}")
-    print(f"[ok] configuration  {CONFIG}, manifest {'beside it' if (folder / MANIFEST).exists() else 'missing'}")
-    weights = weights_in(folder)[0]
-    print(f"[ok] weights        {weights.name}, {weights.stat().st_size / 1e6:.1f} MB")
+    found = find_adapter(ckpt_path, command=TRAIN_COMMAND)
+    manifest = read_manifest(found.folder)
+    print(f"[ok] folder         {found.folder.resolve()}")
+    print(f"[ok] configuration  {CONFIG}, {'manifest agrees' if manifest else 'no manifest beside it'}")
+    print(f"[ok] weights        {found.weights[0].name}, {found.size_mb:.1f} MB")
     started = time.monotonic()
     llm = load(ckpt_path)
     print(f"[ok] loads          on {llm.checkpoint.name} in {llm.model.dtype}, {time.monotonic() - started:.1f} s")
+    print(f"[ok] parity         {_compare_with_training(llm, manifest)}")
     started = time.monotonic()
     questions = split_dev(Dataset("train").rows)[1] if dev else Dataset("valid")
     result = benchmark(llm, questions, rows)
     print(f"[ok] answers        {len(result.samples)} questions in {time.monotonic() - started:.1f} s")
     print(summary(result))
     return result
+
+
+def _compare_with_training(llm: SFTModel, manifest: dict[str, Any]) -> str:
+    """Ask the reloaded model what the live one was asked when training ended.
+
+    Raises:
+        AdapterRefused: It says something else, or is held in another dtype.
+    """
+    from unsilent.parity import check_dtype, check_reload  # noqa: PLC0415 - checked in tests, not on the way to answers
+
+    if not manifest:
+        return "not compared: no manifest beside the adapter"
+    outcomes = [check_dtype(manifest["dtype"]["base"], llm.model), check_reload(manifest.get("logits", {}), llm.model)]
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            raise AdapterRefused(
+                expected="the model that was trained",
+                got=f"{outcome.slug}: {outcome.message}",
+                where=llm.checkpoint.name,
+                action=f"see: unsilent explain {outcome.slug}",
+            )
+    return outcomes[-1].reason or "the logits are those of the live model at the end of training"
 
 
 def smoke(checkpoint: str = "") -> None:

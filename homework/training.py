@@ -10,37 +10,41 @@ its reason, and written beside the adapter.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import random
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from .adapter_store import CURVE, claim_output, locate, quiet_peft, save_adapter
+from unsilent.parity import record_logits
+
+from .adapter_files import locate
+from .adapter_loading import quiet_peft
+from .adapter_store import CURVE, claim_output, save_adapter
 from .augmentation import variations
-from .base_llm import BaseLLM, default_device
 from .batching import BatchPlan, choose_batch
 from .configuration import TrainingConfig, with_environment
 from .curves import draw_curves
 from .data import Dataset, split_dev
-from .errors import OutputRefused, RowsUnusable, TrainingFailed
-from .precision import Precision, choose_precision, dtype_named, short_name
+from .devices import BF16_CAPABILITY, default_device
+from .errors import RowsUnusable, TrainingFailed
+from .precision import Precision, choose_precision, dtype_named
+from .run_record import check_wiring, describe_training
 from .tokens import Collator, TokenizedDataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from .base_llm import BaseLLM
+
 TARGETS = "all-linear"
-TF32_CAPABILITY = (8, 0)  # Ampere; Trainer raises on anything older
+PARITY_PROMPTS = 4  # whose logits the manifest keeps, for comparison after loading
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,7 @@ def train(
             "output": str(folder),
         }
     )
+    verdicts = check_wiring(llm, items, config, precision, batch)
     trainer = _make_trainer(llm, items, config, precision, batch)
     started = time.monotonic()
     trainer.train()
@@ -142,16 +147,12 @@ def train(
     log = [record for record in trainer.state.log_history if "loss" in record]
     _must_be_finite(log)
     llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
-    manifest = _manifest(config, llm, precision, batch, data, log)
-    try:
-        save_adapter(llm.model, folder, manifest, {CURVE: draw_curves(log)})
-    except OSError as error:
-        raise OutputRefused(
-            expected="room and permission to save the adapter",
-            got=error.strerror or str(error),
-            where=str(folder),
-            action="what was there before is still there; make room and train again",
-        ) from error
+    prompts = [format_fn(*row)["question"] for row in source[:PARITY_PROMPTS]]
+    manifest = describe_training(config, llm, precision, batch, data, log) | {
+        "verdicts": verdicts,
+        "logits": record_logits(llm.model, llm.tokenizer, prompts),
+    }
+    save_adapter(llm.model, folder, manifest, {CURVE: draw_curves(log)}, overwrite=config.overwrite)
     return TrainingResult(folder, log, seconds)
 
 
@@ -171,8 +172,7 @@ def _make_trainer(
         report_to="none",
         num_train_epochs=1,  # the rows already hold every pass
         max_steps=config.max_steps or -1,
-        per_device_train_batch_size=batch.micro_batch_size,
-        gradient_accumulation_steps=batch.accumulation_steps,
+        **batch.hparams,
         train_sampling_strategy="sequential",  # grouped by length already
         optim="adamw_torch",
         learning_rate=config.lr,
@@ -180,8 +180,9 @@ def _make_trainer(
         warmup_steps=config.warmup_steps,
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
-        bf16=precision.name == "bf16",
-        **({"tf32": True} if on_gpu and torch.cuda.get_device_capability() >= TF32_CAPABILITY else {}),
+        **precision.flags,
+        # TF32 came with bf16, on Ampere; Trainer raises on anything older
+        **({"tf32": True} if on_gpu and torch.cuda.get_device_capability() >= BF16_CAPABILITY else {}),
         use_cpu=llm.device.type == "cpu",
         dataloader_pin_memory=on_gpu,
         logging_steps=config.logging_steps or max(1, 10 // batch.accumulation_steps),
@@ -261,25 +262,3 @@ def _must_be_finite(log: Sequence[Mapping[str, float]]) -> None:
             where=f"step {first['step']}",
             action="the adapter was not saved; lower --lr, or train with --precision fp32",
         )
-
-
-def _manifest(  # noqa: PLR0913, PLR0917 - all that a run chose
-    config: TrainingConfig,
-    llm: BaseLLM,
-    precision: Precision,
-    batch: BatchPlan,
-    data: Dataset,
-    log: Sequence[Mapping[str, float]],
-) -> dict[str, object]:
-    """Say what was chosen and why, in plain JSON."""
-    return {
-        "base": {"name": llm.checkpoint.name, "reason": llm.checkpoint.reason},
-        "dtype": {"base": short_name(llm.model.get_base_model().dtype), "adapter": "fp32"},
-        "precision": dataclasses.asdict(precision),
-        "batch": dataclasses.asdict(batch),
-        "config": dataclasses.asdict(config),
-        "data": {"path": str(data.path), "rows": len(data)},
-        "log": {"first": dict(log[0]), "last": dict(log[-1])},
-        "command": sys.argv,
-        "versions": {name: metadata.version(name) for name in ("torch", "transformers", "peft", "accelerate")},
-    }

@@ -62,3 +62,33 @@ def put_nan_into(model: Any, name: str) -> None:  # noqa: ANN401 - any torch mod
     """[nan-grad-norm] One weight of the named parameter is NaN."""
     parameter = dict(model.named_parameters())[name]
     parameter.data.view(-1)[0] = float("nan")
+
+
+def rename_keys(path: Path) -> None:
+    """[adapter-keys-ignored] Every key of a weight file has another prefix."""
+    from safetensors.torch import load_file, save_file
+
+    save_file({f"other.{name}": tensor for name, tensor in load_file(path).items()}, path)
+
+
+def forget_training(folder: Path) -> None:
+    """[adapter-untrained] The weights are those of a fresh adapter: every lora_B zero."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    save_file({name: tensor * ("lora_B" not in name) for name, tensor in load_file(path).items()}, path)
+
+
+def unfreeze_base(model: Any, ending: str = "norm.weight") -> str:  # noqa: ANN401 - any torch module
+    """[base-not-frozen] One weight of the base requires a gradient; its name is returned."""
+    name, weight = next((name, weight) for name, weight in model.named_parameters() if name.endswith(ending))
+    weight.requires_grad_(True)
+    return name
+
+
+def rename_tensors(folder: Path, old: str, new: str) -> None:
+    """[adapter-keys-ignored] Part of every key is another word."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    save_file({name.replace(old, new): tensor for name, tensor in load_file(path).items()}, path)

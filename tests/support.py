@@ -79,6 +79,76 @@ def write_small_data(folder: Path, train_rows: int = 40, valid_rows: int = 20) -
     return folder
 
 
+def tiny_adapter(*, seed: int = 0, dtype: torch.dtype = torch.float32, **options: Any) -> Any:  # noqa: ANN401 - a PEFT model
+    """A LoRA adapter on the tiny model; ``lora_B`` filled from ``seed`` as if it were trained."""
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    settings: dict[str, Any] = {"r": 4, "target_modules": "all-linear", "task_type": TaskType.CAUSAL_LM}
+    adapted = get_peft_model(tiny_model().to(dtype), LoraConfig(**settings | options))
+    torch.manual_seed(seed)
+    for name, weight in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    return adapted
+
+
+def manifest_content(base: str = "tiny", **changes: object) -> dict[str, object]:
+    """Every field a manifest must have, for adapters that no run has trained."""
+    return {
+        "created": "2026-01-01T00:00:00.000000+00:00",
+        "base": {"name": base, "revision": None, "config_sha256": ""},
+        "dtype": {"base": "fp32", "adapter": "fp32"},
+        "precision": {"name": "fp32", "reason": "asked for"},
+        "lora": {},
+        "data": {"sha256": ""},
+        "seed": 0,
+        "versions": {},
+        "command": [],
+        "git": None,
+        "log": {"steps": 4},
+        "verdicts": [],
+    } | changes
+
+
+def write_adapter(folder: Path, base: Path | str = "tiny", *, manifest: bool = True, **options: Any) -> Path:  # noqa: ANN401
+    """Save a tiny adapter, as trained on ``base``, with PEFT and, unless told otherwise, with a manifest."""
+    from unsilent.manifest import write_manifest
+
+    adapted = tiny_adapter(**options)
+    adapted.peft_config["default"].base_model_name_or_path = str(base)
+    adapted.save_pretrained(folder, save_embedding_layers=False)
+    if manifest:
+        write_manifest(folder, manifest_content(str(base)))
+    return folder
+
+
+def as_bin(folder: Path) -> Path:
+    """Turn the weights of an adapter folder into ``adapter_model.bin``."""
+    from safetensors.torch import load_file
+
+    whole = folder / "adapter_model.safetensors"
+    torch.save(load_file(whole), folder / "adapter_model.bin")
+    whole.unlink()
+    return folder
+
+
+def as_shards(folder: Path, count: int = 2) -> Path:
+    """Cut the weights of an adapter folder into shards with an index."""
+    from safetensors.torch import load_file, save_file
+
+    whole = folder / "adapter_model.safetensors"
+    tensors = load_file(whole)
+    weight_map: dict[str, str] = {}
+    for number in range(count):
+        part = dict(list(tensors.items())[number::count])
+        name = f"adapter_model-{number + 1:05}-of-{count:05}.safetensors"
+        save_file(part, folder / name)
+        weight_map |= dict.fromkeys(part, name)
+    (folder / "adapter_model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    whole.unlink()
+    return folder
+
+
 class CannedLLM:
     """Answers from a list, in order; for code that judges answers."""
 

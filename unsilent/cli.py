@@ -3,9 +3,10 @@
     unsilent failures [--json]
     unsilent explain SLUG
     unsilent explain "loss 0.0 grad_norm nan"
+    unsilent check adapter DIR...
 
 Exit status: 0 all that ran passed, 1 a finding, 2 could not judge. With ``--json`` stdout holds one JSON object and
-nothing else. The commands that judge something (``check``, ``gate``) end with 2 until their stage is built.
+nothing else. Commands whose stage is not built yet end with 2.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from .symptoms import likely_causes, observe
 
 if TYPE_CHECKING:
     from .failures import Failure
+    from .outcome import Report
 
 EXIT_UNDECIDED = 2
 WIDTH = 88
 JSON = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 WORDS = Annotated[list[str], typer.Argument(help="A slug, or a symptom as typed or pasted; '-' reads stdin.")]
+STRICT = Annotated[bool, typer.Option("--strict", help="Risks count as errors.")]
+FOLDERS = Annotated[list[str], typer.Argument(help="Adapter folders, or output folders of training runs.")]
 SUBJECT = Annotated[list[str] | None, typer.Argument(help="What to judge.")]
 
 app = typer.Typer(
@@ -124,6 +128,40 @@ def _stop(message: str) -> None:
     raise typer.Exit(EXIT_UNDECIDED)
 
 
+def _show(reports: list[Report], *, as_json: bool, strict: bool) -> None:
+    """Print reports and end with the worst status: a finding, else one that could not be judged, else 0."""
+    if as_json and len(reports) == 1:
+        print(reports[0].as_json(strict=strict))
+    elif as_json:
+        print(
+            json.dumps(
+                {
+                    "schema_version": SCHEMA_VERSION,
+                    "reports": [json.loads(report.as_json(strict=strict)) for report in reports],
+                },
+                indent=2,
+            )
+        )
+    else:
+        for report in reports:
+            _print_report(report, strict=strict)
+    statuses = {report.exit_status(strict=strict) for report in reports}
+    raise typer.Exit(next((status for status in (1, 2) if status in statuses), 0))
+
+
+def _print_report(report: Report, *, strict: bool) -> None:
+    """The verdict first, then findings with what to do, then what was fine and what could not be looked at."""
+    print(f"{report.subject}: {report.verdict(strict=strict)}")
+    for outcome in report.findings:
+        also = f" (also: {', '.join(outcome.symptoms)})" if outcome.symptoms else ""
+        _print_field(f"[{outcome.failure.severity}] {outcome.slug}{also}: ", outcome.message)
+    if fine := [outcome.slug for outcome in report.outcomes if outcome.status == "passed"]:
+        _print_field("passed: ", ", ".join(fine))
+    for reason in dict.fromkeys(outcome.reason for outcome in report.outcomes if outcome.status == "skipped"):
+        slugs = [outcome.slug for outcome in report.outcomes if outcome.reason == reason]
+        _print_field("skipped: ", f"{', '.join(slugs)} ({reason})")
+
+
 def _not_built(command: str) -> None:
     _stop(
         f"Expected a version in which '{command}' is built, but got one in which it is only planned; "
@@ -139,9 +177,11 @@ def check_run(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: 
 
 
 @check.command("adapter")
-def check_adapter(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001
-    """Judge adapters on disk. Planned."""
-    _not_built("check adapter")
+def check_adapter(folders: FOLDERS, as_json: JSON = False, strict: STRICT = False) -> None:
+    """Judge adapters on disk: there, trained, the one the manifest describes."""
+    from .adapters import inspect_adapter  # noqa: PLC0415 - numpy, which the other commands need not load
+
+    _show([inspect_adapter(folder) for folder in folders], as_json=as_json, strict=strict)
 
 
 @check.command("submission")

@@ -1,6 +1,7 @@
 """Checks on evaluation: whether the figures mean what they say.
 
-So far one: what counts as an answer. It needs the function that reads numbers out of completions, and no model.
+So far two: what counts as an answer, and whether answers in a batch are those to single prompts. Both take the function
+they judge and need no model of their own. Whether a reloaded model is the trained one is judged in ``parity.py``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from .outcome import failed, passed, skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .outcome import Outcome
 
@@ -57,4 +58,47 @@ def check_answer_rate(parse: Callable[[str], float]) -> Outcome:
         f"({len(made_up)} of {len(WITHOUT_NUMBER)} such texts). Where: the function that parses answers. What to do: "
         "return float('nan') where there is no number; 0.0 counts as an answer.",
         {"made_up": made_up, "tried": len(WITHOUT_NUMBER)},
+    )
+
+
+def check_padding(generate: Callable[[list[str]], list[str]], prompts: Sequence[str]) -> Outcome:
+    """[padding-side] Compare completions of prompts alone with those in a batch of unequal lengths.
+
+    Padding on the right changes nearly every prompt shorter than the longest; rounding, which depends on the size of a
+    batch too, changes a few, and changes them as well in a batch of equal lengths, which needs no padding.
+
+    Args:
+        generate: Greedy completions of a list of prompts, in order.
+        prompts: At least two, of different lengths.
+
+    Returns:
+        Failed when most of the padded prompts change, and more than do without padding; skipped when no prompt is
+        shorter than another, or two calls with the same prompt differ.
+
+    Source:
+        History of the same code; decoder-only models go on after the last position, padding or not.
+    """
+    slug, longest = "padding-side", max(map(len, prompts), default=0)
+    short = [prompt for prompt in prompts if len(prompt) < longest]
+    if not short:
+        return skipped(slug, "evaluation", "no prompt is shorter than another, so nothing is padded")
+    alone = {prompt: generate([prompt])[0] for prompt in short}
+    if generate([short[0]])[0] != alone[short[0]]:
+        return skipped(slug, "evaluation", "the same prompt gives different completions: not greedy")
+    batch = dict(zip(prompts, generate(list(prompts)), strict=True))
+    differing = [prompt for prompt in short if batch[prompt] != alone[prompt]]
+    if 2 * len(differing) <= len(short):
+        return passed(slug, "evaluation")
+    unpadded = sum(generate([prompt] * len(prompts))[0] != alone[prompt] for prompt in differing)
+    if 2 * unpadded > len(differing):
+        reason = f"{unpadded} of {len(differing)} prompts change in a batch of equal lengths too: rounding, not padding"
+        return skipped(slug, "evaluation", reason)
+    first = differing[0]
+    return failed(
+        slug,
+        "evaluation",
+        f"Expected the same completion alone and in a batch, but got {batch[first][:40]!r} instead of "
+        f"{alone[first][:40]!r} ({len(differing)} of {len(short)} shorter prompts change). Where: {first[:60]!r}. What "
+        "to do: set tokenizer.padding_side = 'left' for generation.",
+        {"differing": len(differing), "shorter": len(short), "unpadded": unpadded, "prompt": first},
     )

@@ -171,16 +171,9 @@ def test_default_dtype_is_the_devices(tiny_base: Path, monkeypatch: pytest.Monke
     assert BaseLLM(str(tiny_base), device="cpu").model.dtype is torch.float32
 
 
-def test_default_device_prefers_accelerators(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CUDA, then MPS, then the CPU; only the CPU takes the plain attention."""
-    found = []
-    for cuda, mps in ((True, True), (False, True), (False, False)):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
-        monkeypatch.setattr(torch.backends.mps, "is_available", lambda mps=mps: mps)
-        found.append(base_llm.default_device())
-
-    assert [device.type for device in found] == ["cuda", "mps", "cpu"]
-    assert [base_llm.attention_for(device) for device in found] == ["sdpa", "sdpa", "eager"]
+def test_only_the_cpu_takes_the_plain_attention() -> None:
+    """Fused kernels elsewhere; on a CPU plain matrix products are faster for rows of 40 tokens."""
+    assert [base_llm.attention_for(torch.device(kind)) for kind in ("cuda", "mps", "cpu")] == ["sdpa", "sdpa", "eager"]
 
 
 def test_tokenizer_without_padding_gets_end_of_text(tiny_base: Path, tmp_path: Path) -> None:

@@ -45,17 +45,19 @@ def test_impossible_options_are_refused(tmp_path: Path, options: dict[str, Any],
     [
         ({}, {}, ("auto", 0)),
         ({"SFT_PRECISION": "fp32", "SFT_MICRO_BATCH_SIZE": "4"}, {}, ("fp32", 4)),
-        ({"SFT_PRECISION": "fp32"}, {"precision": "bf16"}, ("bf16", 0)),
-        ({"SFT_MICRO_BATCH_SIZE": "4"}, {"micro_batch_size": 2}, ("auto", 2)),
+        ({"SFT_PRECISION": " BF16 "}, {}, ("bf16", 0)),
+        ({"SFT_PRECISION": "auto"}, {"precision": "bf16"}, ("bf16", 0)),
+        ({"SFT_PRECISION": "fp32"}, {"precision": "fp32"}, ("fp32", 0)),
+        ({"SFT_MICRO_BATCH_SIZE": "4"}, {"micro_batch_size": 4}, ("auto", 4)),
         ({"SFT_GRAD_ACCUM_STEPS": "2"}, {}, ("auto", 16)),
         ({"SFT_GRAD_ACCUM_STEPS": "4", "SFT_MICRO_BATCH_SIZE": "8"}, {}, ("auto", 8)),
     ],
-    ids=["nothing", "both", "option wins", "size option wins", "steps alone", "steps and size"],
+    ids=["nothing", "both", "spelling", "auto", "same precision", "same size", "steps alone", "steps and size"],
 )
-def test_environment_fills_in_what_no_option_chose(
+def test_environment_overrides_the_automatic_choice(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], options: dict[str, Any], expected: tuple[str, int]
 ) -> None:
-    """A variable decides only where the option was left out, and the effective batch is kept."""
+    """A variable decides where the option was left out, may repeat an option, and the effective batch is kept."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     config = with_environment(TrainingConfig(**options))
@@ -64,19 +66,26 @@ def test_environment_fills_in_what_no_option_chose(
 
 
 @pytest.mark.parametrize(
-    ("variables", "message"),
+    ("variables", "options", "message"),
     [
-        ({"SFT_MICRO_BATCH_SIZE": "0"}, "whole number above 0, but got '0'"),
-        ({"SFT_MICRO_BATCH_SIZE": "abc"}, "but got 'abc'"),
-        ({"SFT_GRAD_ACCUM_STEPS": "-1"}, "but got '-1'"),
-        ({"SFT_GRAD_ACCUM_STEPS": "3"}, r"effective batch of 32, but got \? x 3"),
-        ({"SFT_GRAD_ACCUM_STEPS": "4", "SFT_MICRO_BATCH_SIZE": "4"}, "but got 4 x 4"),
+        ({"SFT_MICRO_BATCH_SIZE": "0"}, {}, "whole number above 0, but got '0'"),
+        ({"SFT_MICRO_BATCH_SIZE": "abc"}, {}, "but got 'abc'"),
+        ({"SFT_MICRO_BATCH_SIZE": "²"}, {}, "but got '²'"),
+        ({"SFT_MICRO_BATCH_SIZE": "64"}, {}, r"effective batch of 32, but got 64 x \?. Where: SFT_MICRO_BATCH_SIZE"),
+        ({"SFT_MICRO_BATCH_SIZE": "4"}, {"micro_batch_size": 8}, "but got 8 by option and 4"),
+        ({"SFT_GRAD_ACCUM_STEPS": "-1"}, {}, "but got '-1'"),
+        ({"SFT_GRAD_ACCUM_STEPS": "3"}, {}, r"effective batch of 32, but got \? x 3. Where: SFT_GRAD_ACCUM_STEPS"),
+        ({"SFT_GRAD_ACCUM_STEPS": "4", "SFT_MICRO_BATCH_SIZE": "4"}, {}, "but got 4 x 4"),
+        ({"SFT_PRECISION": "int8"}, {}, "one of auto, fp32, bf16, fp16, but got 'int8'"),
+        ({"SFT_PRECISION": "bf16"}, {"precision": "fp32"}, "one precision, but got fp32 by option and bf16"),
     ],
 )
-def test_environment_is_checked(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str) -> None:
+def test_environment_is_checked(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], options: dict[str, Any], message: str
+) -> None:
     """Nonsense and contradictions are refused by the variable's name."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
     with pytest.raises(OptionInvalid, match=message):
-        with_environment(TrainingConfig())
+        with_environment(TrainingConfig(**options))

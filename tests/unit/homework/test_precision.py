@@ -1,4 +1,4 @@
-"""The dtype is chosen by what the hardware has, with a reason, and never fp16."""
+"""The dtype is chosen by what the hardware has, with a reason; fp16 by wish only, on CUDA, with a scaler."""
 
 from __future__ import annotations
 
@@ -8,95 +8,105 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homework import precision
+from homework.devices import Device, describe_cpu, describe_gpu
 from homework.errors import BadInput, OptionInvalid, PrecisionUnavailable
 
-CPU = torch.device("cpu")
-
-
-def pretend_cpu(monkeypatch: pytest.MonkeyPatch, **flags: bool) -> None:
-    """Let torch report these CPU capabilities."""
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
-
-
-def pretend_gpu(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int]) -> torch.device:
-    """Let torch report this compute capability."""
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: capability)
-    return torch.device("cuda")
+WITH_BF16 = describe_cpu({"avx512_bf16": True})
+WITHOUT_BF16 = describe_cpu({})
+GPUS = {
+    "P100": describe_gpu("P100", (6, 0), 17_000_000_000),
+    "V100": describe_gpu("V100", (7, 0), 34_000_000_000),
+    "T4": describe_gpu("T4", (7, 5), 15_800_000_000),
+    "A100": describe_gpu("A100", (8, 0), 42_000_000_000),
+    "L4": describe_gpu("L4", (8, 9), 23_600_000_000),
+    "H200": describe_gpu("H200", (9, 0), 150_000_000_000),
+    "B200": describe_gpu("B200", (10, 0), 192_000_000_000),
+    "RTX 5090": describe_gpu("RTX 5090", (12, 0), 33_600_000_000),
+}
+DEVICES = st.one_of(
+    st.sampled_from([WITH_BF16, WITHOUT_BF16, Device("mps", has_bf16=False, words="mps device")]),
+    st.builds(
+        describe_gpu, st.just("GPU"), st.tuples(st.integers(3, 13), st.integers(0, 9)), st.integers(10**9, 2 * 10**11)
+    ),
+)
+WISHES = st.sampled_from(["auto", "fp32", "bf16", "fp16"])
 
 
 @pytest.mark.parametrize(
-    ("flags", "expected"),
-    [
-        ({"avx512_bf16": True}, "bf16"),
-        ({"amx_bf16": True}, "bf16"),
-        ({"amx_tile": True}, "bf16"),
-        ({"avx512_bf16": False, "avx2": True}, "fp32"),
-        ({}, "fp32"),
-    ],
-    ids=["AVX-512 BF16", "AMX bf16", "AMX", "AVX2 only", "unknown"],
+    ("described", "expected"), [(WITH_BF16, "bf16"), (WITHOUT_BF16, "fp32")], ids=["with", "without"]
 )
-def test_cpu_gets_bf16_only_with_hardware(
-    monkeypatch: pytest.MonkeyPatch, flags: dict[str, bool], expected: str
-) -> None:
-    """Without bf16 units bf16 is slower than fp32 on a CPU."""
-    pretend_cpu(monkeypatch, **flags)
-    chosen = precision.choose_precision(CPU)
+def test_cpu_gets_bf16_only_with_hardware(described: Device, expected: str) -> None:
+    """Activations and base share the dtype; the reason says what was found."""
+    chosen = precision.choose_precision(described)
 
-    assert (chosen.name, chosen.base_dtype) == (expected, expected)
-    assert chosen.autocast == (expected == "bf16")
-    assert "CPU with" in chosen.reason
+    assert (chosen.name, chosen.base_dtype, chosen.autocast) == (expected, expected, expected == "bf16")
+    assert chosen.reason.startswith(described.words)
 
 
-def test_older_torch_is_asked_under_its_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without get_capabilities the private questions of earlier releases are asked."""
-    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
-
-    assert precision.has_bf16(CPU) == (True, "CPU with AVX-512 BF16")
-
-
-@pytest.mark.parametrize(
-    ("capability", "expected"),
-    [((7, 0), "fp32"), ((7, 5), "fp32"), ((8, 0), "bf16"), ((8, 9), "bf16"), ((9, 0), "bf16"), ((10, 0), "bf16")],
-    ids=["V100", "T4", "A100", "L4", "H200", "B200"],
-)
-def test_gpu_gets_bf16_from_ampere_on(
-    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], expected: str
-) -> None:
+@pytest.mark.parametrize("name", GPUS)
+def test_gpu_gets_bf16_from_ampere_on(name: str) -> None:
     """bf16 units came with compute capability 8.0; older GPUs get fp32, not fp16."""
-    chosen = precision.choose_precision(pretend_gpu(monkeypatch, capability))
+    chosen = precision.choose_precision(GPUS[name])
 
-    assert chosen.name == expected
-    assert f"{capability[0]}.{capability[1]}" in chosen.reason
-
-
-def test_other_devices_get_fp32() -> None:
-    """MPS computes in fp32."""
-    assert precision.choose_precision(torch.device("mps")).name == "fp32"
+    assert chosen.name == ("fp32" if name in ("P100", "V100", "T4") else "bf16")
+    assert name in chosen.reason
 
 
-@given(st.sampled_from(["auto", "fp32", "bf16", "fp16"]), st.sampled_from(["auto", "fp32", "bf16", "fp16"]))
-def test_fp16_is_never_the_answer(wish: str, base_dtype: str) -> None:
-    """Whatever is asked for, fp16 is refused or not chosen."""
-    try:
-        chosen = precision.choose_precision(CPU, wish=wish, base_dtype=base_dtype)
-    except PrecisionUnavailable:
-        return
+@given(DEVICES, st.sampled_from(["auto", "fp32", "bf16"]))
+def test_fp16_is_never_chosen_by_itself(described: Device, base_dtype: str) -> None:
+    """Whatever the device: without a wish neither activations nor base are fp16, and no scaler is needed."""
+    chosen = precision.choose_precision(described, base_dtype=base_dtype)
+
     assert "fp16" not in (chosen.name, chosen.base_dtype)
+    assert not chosen.needs_scaler
+    assert chosen.reason
 
 
-def test_bf16_wish_without_hardware_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@given(DEVICES, WISHES, WISHES)
+def test_wish_is_granted_or_refused(described: Device, wish: str, base_dtype: str) -> None:
+    """A wish is never turned into something else; it is refused only where the hardware cannot grant it."""
+    try:
+        chosen = precision.choose_precision(described, wish=wish, base_dtype=base_dtype)
+    except PrecisionUnavailable:
+        assert (
+            (wish == "bf16" and not described.has_bf16)
+            or (wish == "fp16" and described.kind != "cuda")
+            or base_dtype == "fp16"
+        )
+        return
+    assert wish in ("auto", chosen.name)
+    assert base_dtype in ("auto", chosen.base_dtype)
+    assert chosen.flags == {"bf16": chosen.name == "bf16", "fp16": chosen.name == "fp16"}
+
+
+def test_fp16_by_wish_has_a_scaler_and_an_fp32_base() -> None:
+    """On CUDA the wish is granted: scaled gradients, and a base that answers without overflow."""
+    chosen = precision.choose_precision(GPUS["T4"], wish="fp16")
+
+    assert (chosen.name, chosen.base_dtype, chosen.needs_scaler) == ("fp16", "fp32", True)
+    assert chosen.reason.startswith("fp16 was asked for; with a gradient scaler")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"wish": "bf16"}, "a device that computes in bf16, but got CPU without"),
+        ({"wish": "fp16"}, "a CUDA device, whose gradient scaler fp16 needs, but got CPU"),
+        ({"base_dtype": "fp16"}, "a base held in fp32 or bf16"),
+    ],
+    ids=["bf16", "fp16", "base in fp16"],
+)
+def test_what_the_device_lacks_is_refused(options: dict[str, str], message: str) -> None:
     """A wish that the hardware cannot grant is an error with the way out."""
-    pretend_cpu(monkeypatch)
+    with pytest.raises(PrecisionUnavailable, match=message) as caught:
+        precision.choose_precision(WITHOUT_BF16, **options)
 
-    with pytest.raises(PrecisionUnavailable, match="use --precision fp32"):
-        precision.choose_precision(CPU, wish="bf16")
+    assert "fp32 works everywhere" in caught.value.action
 
 
 def test_wish_is_given_as_the_reason() -> None:
     """What was asked for is said to have been asked for; the base may be held in another dtype."""
-    chosen = precision.choose_precision(CPU, wish="fp32", base_dtype="bf16")
+    chosen = precision.choose_precision(WITH_BF16, wish="fp32", base_dtype="bf16")
 
     assert (chosen.name, chosen.base_dtype, chosen.reason) == ("fp32", "bf16", "fp32 was asked for")
 
@@ -105,7 +115,12 @@ def test_wish_is_given_as_the_reason() -> None:
 def test_unknown_wish_is_refused(option: str) -> None:
     """A dtype nobody knows is an error that lists the known ones."""
     with pytest.raises(OptionInvalid, match="auto, fp32, bf16, fp16"):
-        precision.choose_precision(CPU, **{option: "int4"})
+        precision.choose_precision(WITH_BF16, **{option: "int4"})
+
+
+def test_reported_name_is_an_alias() -> None:
+    """The reports call it determine_precision_flags; its flags are TrainingArguments' names."""
+    assert precision.determine_precision_flags(WITH_BF16).flags == {"bf16": True, "fp16": False}
 
 
 @pytest.mark.parametrize("name", ["bf16", "bfloat16", "torch.bfloat16", torch.bfloat16])

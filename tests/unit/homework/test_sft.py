@@ -17,8 +17,9 @@ from homework import sft
 from homework.completions import parse_answer
 from homework.configuration import TrainingConfig
 from homework.data import is_answer_valid
-from homework.errors import AdapterMissing, TrainingFailed
+from homework.errors import AdapterMissing, AdapterRefused, TrainingFailed
 from homework.training import TrainingResult
+from unsilent.manifest import write_manifest
 
 OPTIONS = [
     "--precision", "fp32", "--epochs", "1", "--max_length", "200", "--rank", "4", "--effective-batch", "8",
@@ -85,6 +86,7 @@ def test_train_saves_reloads_and_tests(
         "configuration",
         "weights",
         "loads",
+        "parity",
         "answers",
     ]
     assert "accuracy 0." in printed
@@ -113,8 +115,9 @@ def test_test_and_load_use_the_saved_adapter(
 def test_dev_part_is_kept_apart(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With dev=True a fifth of train is not trained on, and that fifth is what the test asks."""
     result = sft.train_model(
-        "./sft", precision="fp32", epochs=1, max_steps=1, max_length=200, rank=2, effective_batch=4, dev=True
-    )
+        "./sft", precision="fp32", epochs=1, max_steps=1, warmup_steps=0, max_length=200, rank=2, effective_batch=4,
+        dev=True,
+    )  # fmt: skip
     printed = capsys.readouterr().out
 
     assert "32 of 40 in" in printed
@@ -151,8 +154,8 @@ def test_model_answers_with_its_training_prompt(home: Path) -> None:
         (["train", "--output_dir", "./out", "--split", "broken"], "a string as answer"),
         (["train", "--output_dir", "./out", "--split", "cut"], "no JSON"),
         (["train", "--output_dir", "./out", "--split", "none"], "an empty list"),
-        (["train", "--output_dir", "./out", "--precision", "fp16"], "overflows beyond 65504"),
-        (["train", "--output_dir", "./out", "--micro_batch_size", "5"], "divisor of 32"),
+        (["train", "--output_dir", "./out", "--precision", "fp16"], "CUDA device, whose gradient scaler"),
+        (["train", "--output_dir", "./out", "--micro_batch_size", "5"], "divides the effective batch of 32"),
         (["test", "--ckpt_path", "empty/"], "nothing in it"),
         (["dance"], "dance"),
         ([], "Missing command"),
@@ -249,3 +252,27 @@ def test_smoke_on_the_real_base(
     """Eight steps of the 135M: the loss falls and the reloaded adapter answers with numbers."""
     assert run(monkeypatch, "smoke", "--checkpoint", real_base) == 0
     assert "smoke: passed" in capsys.readouterr().out
+
+
+def test_model_that_says_something_else_is_refused(home: Path) -> None:
+    """[reload-mismatch] The reloaded model is held against the logits that the live one left in the manifest."""
+    support.train_tiny(home, home / "sft", checkpoint="")
+    content = json.loads((home / "sft" / "manifest.json").read_text())
+    for one in content["logits"]["asked"]:
+        for top in one["top"]:
+            top[0][1] += 5.0
+    write_manifest(home / "sft", {name: value for name, value in content.items() if name not in ("files", "seal")})
+
+    with pytest.raises(AdapterRefused, match="the model that was trained, but got reload-mismatch"):
+        sft.test_model(str(home / "sft"), 2)
+
+
+def test_adapter_without_manifest_is_not_compared(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a manifest there is nothing to compare with, and the checklist says so."""
+    support.train_tiny(home, home / "sft", checkpoint="")
+    (home / "sft" / "manifest.json").unlink()
+    sft.test_model(str(home / "sft"), 2)
+
+    printed = capsys.readouterr().out
+    assert "[ok] configuration  adapter_config.json, no manifest beside it" in printed
+    assert "[ok] parity         not compared: no manifest" in printed

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import faults
 import pytest
+import support
 
 from unsilent import cli
 from unsilent.failures import FAILURES
@@ -106,9 +108,7 @@ def test_unknown_words_are_refused(
     assert hint in printed.err
 
 
-@pytest.mark.parametrize(
-    "command", [["check", "run"], ["check", "adapter"], ["check", "submission"], ["check", "honesty"], ["gate"]]
-)
+@pytest.mark.parametrize("command", [["check", "run"], ["check", "submission"], ["check", "honesty"], ["gate"]])
 def test_unbuilt_stages_judge_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
@@ -118,6 +118,58 @@ def test_unbuilt_stages_judge_nothing(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "nothing was judged" in printed.err
+
+
+def test_check_adapter_prints_the_verdict_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A trained adapter ends with 0; what could not be judged is listed with its reason."""
+    support.write_adapter(tmp_path / "a", manifest=False)
+
+    assert run(monkeypatch, "check", "adapter", str(tmp_path / "a")) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{tmp_path / 'a'}: passed\n")
+    assert "skipped: adapter-overwritten (no manifest.json beside the adapter" in printed
+
+
+def test_check_adapter_with_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The root cause comes first, with its symptoms in brackets; exit status 1."""
+    support.write_adapter(tmp_path / "a")
+    faults.forget_training(tmp_path / "a")
+
+    assert run(monkeypatch, "check", "adapter", str(tmp_path / "a")) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "[error] adapter-overwritten (also: adapter-untrained): Expected the files that training wrote" in printed
+
+
+@pytest.mark.parametrize(("names", "status"), [(["a", "none"], 2), (["none", "fresh", "a"], 1), (["a", "a"], 0)])
+def test_check_adapter_takes_several(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    names: list[str],
+    status: int,
+) -> None:
+    """The worst status counts, a finding before what could not be judged; JSON stays one object."""
+    support.write_adapter(tmp_path / "a")
+    faults.forget_training(support.write_adapter(tmp_path / "fresh"))
+
+    assert run(monkeypatch, "check", "adapter", "--json", *(str(tmp_path / name) for name in names)) == status
+    reports = json.loads(capsys.readouterr().out)["reports"]
+    assert [report["subject"] for report in reports] == [str(tmp_path / name) for name in names]
+
+
+def test_check_adapter_as_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One adapter is one object of the contract's form."""
+    support.write_adapter(tmp_path / "a")
+
+    assert run(monkeypatch, "check", "adapter", "--json", str(tmp_path / "a")) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert (content["verdict"], len(content["outcomes"])) == ("passed", 6)
 
 
 def test_program_runs_in_a_strangers_project(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from unsilent.evaluation import WITHOUT_NUMBER, check_answer_rate
+from unsilent.evaluation import WITHOUT_NUMBER, check_answer_rate, check_padding
 
 
 def last_number_or_nan(text: str) -> float:
@@ -58,3 +58,33 @@ def test_parser_that_cannot_be_judged_is_skipped(parse: object) -> None:
 
     assert outcome.status == "skipped"
     assert "so it cannot be judged" in outcome.reason
+
+
+def test_prompts_of_one_length_cannot_be_judged() -> None:
+    """Nothing is padded, so nothing can go wrong there."""
+    assert "no prompt is shorter" in check_padding(lambda prompts: prompts, ["a", "b"]).reason
+
+
+def test_sampling_cannot_be_judged() -> None:
+    """Completions that differ between two equal calls say nothing about padding."""
+    texts = iter("abcdefgh")
+
+    outcome = check_padding(lambda prompts: [next(texts) for _ in prompts], ["a", "bb"])
+    assert "not greedy" in outcome.reason
+
+
+def test_rounding_is_told_from_padding() -> None:
+    """A batch that changes completions without any padding is rounding, which is said."""
+    outcome = check_padding(lambda prompts: [f"{prompt}{len(prompts) > 1}" for prompt in prompts], ["a", "bb"])
+
+    assert outcome.reason == "1 of 1 prompts change in a batch of equal lengths too: rounding, not padding"
+
+
+def test_few_changed_prompts_are_rounding() -> None:
+    """One of four is within what another batch size does to close calls."""
+    prompts = ["a", "b", "c", "d", "eee"]
+
+    def generate(asked: list[str]) -> list[str]:
+        return ["!" if prompt == "a" and len(asked) > 1 else prompt for prompt in asked]
+
+    assert check_padding(generate, prompts).status == "passed"

@@ -1,0 +1,112 @@
+"""What a run is held to before its first step, and what it writes down about itself after the last one.
+
+Apart from the loop, which reads the better without the bookkeeping. Checks and schema are those of ``unsilent``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from unsilent import wiring
+from unsilent.manifest import describe_run, sha256_of
+
+from .adapter_files import PACKAGE
+from .adapter_loading import config_hash
+from .devices import describe_device
+from .errors import TrainingFailed
+from .precision import dtype_named, short_name
+from .tokens import Collator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .base_llm import BaseLLM
+    from .batching import BatchPlan
+    from .configuration import TrainingConfig
+    from .data import Dataset
+    from .precision import Precision
+    from .tokens import TokenizedDataset
+
+
+def check_wiring(
+    llm: BaseLLM, items: TokenizedDataset, config: TrainingConfig, precision: Precision, batch: BatchPlan
+) -> list[dict[str, object]]:
+    """Check, before the first step, what would go wrong without a word; an error stops, a risk is said.
+
+    Returns:
+        Every outcome as JSON, for the manifest.
+    """
+    longest = max((items[index] for index in range(len(items))), key=lambda item: len(item["input_ids"]))
+    outcomes = [
+        wiring.check_frozen_base(llm.model),
+        wiring.check_fp16(
+            llm.model,
+            arguments=SimpleNamespace(**precision.flags),
+            asked_for=config.precision,
+            has_bf16=describe_device(llm.device).has_bf16,
+        ),
+        wiring.check_batch(
+            llm.model,
+            Collator(llm.tokenizer.pad_token_id)([longest]),
+            micro_batch_size=batch.micro_batch_size,
+            accumulation_steps=batch.accumulation_steps,
+            effective_batch=config.effective_batch,
+            autocast=dtype_named(precision.name) if precision.autocast else None,
+        ),
+    ]
+    for outcome in outcomes:
+        if outcome.status == "failed" and outcome.failure.severity == "error":
+            raise TrainingFailed(
+                expected="a run that can be trained",
+                got=f"{outcome.slug}: {outcome.message}",
+                where="before the first step",
+                action=f"see: unsilent explain {outcome.slug}",
+            )
+        if outcome.status == "failed":
+            print(f"risk: {outcome.slug}: {outcome.message}", flush=True)
+    return [outcome.as_json() for outcome in outcomes]
+
+
+def describe_training(  # noqa: PLR0913, PLR0917 - all that a run chose
+    config: TrainingConfig,
+    llm: BaseLLM,
+    precision: Precision,
+    batch: BatchPlan,
+    data: Dataset,
+    log: Sequence[Mapping[str, float]],
+) -> dict[str, object]:
+    """Say what was chosen and why, in plain JSON, as ``unsilent/manifest.py`` lays down."""
+    lora = llm.model.peft_config["default"]
+    base = llm.model.get_base_model()
+    return {
+        **describe_run(PACKAGE),
+        "base": {
+            "name": llm.checkpoint.name,
+            "revision": getattr(base.config, "_commit_hash", None),
+            "config_sha256": config_hash(llm.checkpoint.path),
+            "reason": llm.checkpoint.reason,
+        },
+        "dtype": {"base": short_name(base.dtype), "adapter": "fp32"},
+        "precision": dataclasses.asdict(precision),
+        "batch": dataclasses.asdict(batch),
+        "device": dataclasses.asdict(describe_device(llm.device)),
+        "lora": {
+            "r": lora.r,
+            "lora_alpha": lora.lora_alpha,
+            "lora_dropout": lora.lora_dropout,
+            "bias": lora.bias,
+            "target_modules": sorted({name.rpartition(".")[2] for name in lora.target_modules}),
+        },
+        "config": dataclasses.asdict(config),
+        "data": {"path": str(data.path), "sha256": sha256_of(data.path), "rows": len(data)},
+        "seed": config.seed,
+        "log": {
+            "steps": int(log[-1]["step"]),
+            "first": dict(log[0]),
+            "last": dict(log[-1]),
+            "lowest_loss": min(record["loss"] for record in log),
+            "highest_grad_norm": max(record["grad_norm"] for record in log),
+        },
+    }

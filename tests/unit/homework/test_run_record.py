@@ -1,0 +1,77 @@
+"""Before the first step a run is checked; afterwards it says everything that was chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import faults
+import pytest
+import support
+
+from homework import run_record, sft
+from homework.adapter_files import read_manifest
+from homework.batching import BatchPlan
+from homework.configuration import TrainingConfig
+from homework.errors import TrainingFailed
+from homework.precision import Precision
+from homework.tokens import TokenizedDataset
+from homework.training import add_adapter
+
+FP32 = Precision("fp32", "fp32", "asked for")
+
+
+@pytest.fixture
+def llm(tiny_base: Path) -> sft.SFTModel:
+    """The tiny model with an adapter, ready to train."""
+    loaded = sft.SFTModel(str(tiny_base), dtype="fp32", device="cpu")
+    loaded.model = add_adapter(loaded.model, 4)
+    return loaded
+
+
+def check(llm: sft.SFTModel, config: TrainingConfig, precision: Precision, batch: BatchPlan) -> list[dict[str, object]]:
+    """Run the checks on two rows."""
+    items = TokenizedDataset(llm.tokenizer, [("How many?", 5.0), ("How many more of them?", 6.0)], sft.format_example)
+    return run_record.check_wiring(llm, items, config, precision, batch)
+
+
+def test_healthy_run_passes(llm: sft.SFTModel) -> None:
+    """Every check ran and passed."""
+    outcomes = check(llm, TrainingConfig(), FP32, BatchPlan(8, 4, ""))
+
+    assert {outcome["failure"]: outcome["status"] for outcome in outcomes} == {
+        "base-not-frozen": "passed",
+        "fp16-unguarded": "passed",
+        "micro-batch-too-large": "passed",
+    }
+
+
+def test_error_stops_before_the_first_step(llm: sft.SFTModel) -> None:
+    """A base that is not frozen is not trained."""
+    faults.unfreeze_base(llm.model)
+
+    with pytest.raises(TrainingFailed, match="base-not-frozen: Expected only the adapter to be trained"):
+        check(llm, TrainingConfig(), FP32, BatchPlan(8, 4, ""))
+
+
+def test_risk_is_said_and_stored(llm: sft.SFTModel, capsys: pytest.CaptureFixture[str]) -> None:
+    """fp16 where there is no CUDA is a risk: printed, and among the verdicts."""
+    outcomes = check(llm, TrainingConfig(precision="fp16"), Precision("fp16", "fp32", ""), BatchPlan(8, 4, ""))
+
+    assert "risk: fp16-unguarded: Expected bf16 or fp32" in capsys.readouterr().out
+    assert [outcome["status"] for outcome in outcomes] == ["passed", "failed", "passed"]
+
+
+def test_manifest_holds_every_choice(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
+    """Base, data, precision, batch, adapter, versions, log and verdicts, each with what identifies it."""
+    support.train_tiny(tiny_base, tmp_path / "out")
+    manifest = read_manifest(tmp_path / "out")
+
+    assert len(manifest["base"]["config_sha256"]) == len(manifest["data"]["sha256"]) == 64
+    assert manifest["lora"]["target_modules"] == [
+        "down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj",
+    ]  # fmt: skip
+    assert manifest["log"]["steps"] == 4
+    assert manifest["log"]["lowest_loss"] <= manifest["log"]["first"]["loss"]
+    assert manifest["device"]["kind"] in ("cpu", "cuda", "mps")
+    assert len(manifest["verdicts"]) == 3
+    assert len(manifest["logits"]["asked"]) == 4
