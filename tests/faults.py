@@ -71,18 +71,18 @@ def rename_keys(path: Path) -> None:
     save_file({f"other.{name}": tensor for name, tensor in load_file(path).items()}, path)
 
 
-def forget_training(folder: Path) -> None:
-    """[adapter-untrained] The weights are those of a fresh adapter: every lora_B zero."""
+def forget_training(folder: Path, keep: str = "nothing") -> None:
+    """[adapter-untrained] The weights are those of a fresh adapter: every lora_B zero, but for the one to keep."""
     from safetensors.torch import load_file, save_file
 
     path = folder / "adapter_model.safetensors"
-    save_file({name: tensor * ("lora_B" not in name) for name, tensor in load_file(path).items()}, path)
+    save_file({name: tensor * ("lora_B" not in name or keep in name) for name, tensor in load_file(path).items()}, path)
 
 
 def unfreeze_base(model: Any, ending: str = "norm.weight") -> str:  # noqa: ANN401 - any torch module
     """[base-not-frozen] One weight of the base requires a gradient; its name is returned."""
-    name, weight = next((name, weight) for name, weight in model.named_parameters() if name.endswith(ending))
-    weight.requires_grad_(True)
+    name = next(str(name) for name, _ in model.named_parameters() if name.endswith(ending))
+    model.get_parameter(name).requires_grad_(True)
     return name
 
 
@@ -92,3 +92,88 @@ def rename_tensors(folder: Path, old: str, new: str) -> None:
 
     path = folder / "adapter_model.safetensors"
     save_file({name.replace(old, new): tensor for name, tensor in load_file(path).items()}, path)
+
+
+def hold_in_fp16(model: Any) -> Any:  # noqa: ANN401 - any torch module
+    """[fp16-unguarded] Every weight, the adapter's too, is fp16, and nothing scales the gradients."""
+    return model.half()
+
+
+def plan_without_looking(rows: int = 32) -> tuple[int, int]:
+    """[micro-batch-too-large] The reports' plan: as many rows as an optimizer step has, on any device."""
+    return rows, 1
+
+
+def grow_micro_batch_alone(micro_batch_size: int, accumulation_steps: int) -> tuple[int, int]:
+    """[micro-batch-too-large] The micro-batch is doubled and accumulation is not halved."""
+    return 2 * micro_batch_size, accumulation_steps
+
+
+def enlarge_activations(model: Any, factor: float = 3e4) -> None:  # noqa: ANN401 - a Llama
+    """[dtype-mismatch] Activations of one layer pass 65504: harmless in fp32, inf and NaN in fp16."""
+    model.model.layers[0].mlp.up_proj.weight.data.mul_(factor)
+
+
+def save_in_fp16(folder: Path) -> None:
+    """[dtype-mismatch] The tensors on disk are fp16, the manifest says fp32."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    save_file({name: tensor.half() for name, tensor in load_file(path).items()}, path)
+
+
+def look_for_bin_alone(folder: Path) -> bool:
+    """[adapter-format] The reports' finder: an adapter is a file called ``adapter_model.bin``."""
+    return (folder / "adapter_model.bin").is_file()
+
+
+def rename_weights(folder: Path, name: str = "pytorch_model.bin") -> None:
+    """[adapter-format] The weights have a name that no adapter loader looks for."""
+    (folder / "adapter_model.safetensors").rename(folder / name)
+
+
+def create_when_missing(base: Path, folder: Path) -> Any:  # noqa: ANN401 - a PEFT model
+    """[adapter-missing] The reports' loader: where there is no adapter, it makes one and goes on."""
+    from peft import LoraConfig, PeftModel, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base)
+    if not (folder / "adapter_config.json").is_file():
+        fresh = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
+        fresh.save_pretrained(folder, save_embedding_layers=False)
+        model = AutoModelForCausalLM.from_pretrained(base)
+    return PeftModel.from_pretrained(model, str(folder))
+
+
+def overwrite_with(folder: Path, model: Any) -> None:  # noqa: ANN401 - a PEFT model
+    """[adapter-overwritten] Another adapter is saved over the one that is there."""
+    model.save_pretrained(folder, save_embedding_layers=False)
+
+
+def resolve_against_the_package(monkeypatch: pytest.MonkeyPatch, package: Path) -> None:
+    """[nested-output-dir] The reports' way with paths: every relative one is put below the package."""
+    from homework import training
+
+    monkeypatch.setattr(training, "locate", lambda name: package / name)
+
+
+def pass_torch_dtype(base: Path, dtype: Any) -> Any:  # noqa: ANN401 - a dtype, a model
+    """[deprecated-dtype-argument] transformers 5 is called with the name that 4 took."""
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(base, torch_dtype=dtype)
+
+
+def swallow_dtype(base: Path, **options: Any) -> Any:  # noqa: ANN401 - whatever a caller passes
+    """[deprecated-dtype-argument] A loader of one's own that knows the other name only, and drops this one."""
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(base, dtype=options.get("torch_dtype"))
+
+
+def drop_tensors(folder: Path, part: str = "layers.1.") -> None:
+    """[reload-mismatch] Tensors of one layer are lost between save and load."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    save_file({name: tensor for name, tensor in load_file(path).items() if part not in name}, path)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from unsilent.outcome import Outcome, Report
+
 EOS = "<|im_end|>"
 BOS = "<|im_start|>"
 UNK = "<|endoftext|>"
@@ -147,6 +149,12 @@ def as_shards(folder: Path, count: int = 2) -> Path:
     (folder / "adapter_model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     whole.unlink()
     return folder
+
+
+def only_finding(report: Report) -> Outcome:
+    """The one finding of a report; an assertion where there is none, or several."""
+    assert len(report.findings) == 1, [finding.slug for finding in report.findings]
+    return report.findings[0]
 
 
 class CannedLLM:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -317,6 +318,9 @@ def _listening(heard: list[str]) -> Iterator[None]:
         def emit(self, record: logging.LogRecord) -> None:
             heard.append(record.getMessage())
 
+    once: Any = getattr(sys.modules.get("transformers.utils.logging"), "warning_once", None)
+    if hasattr(once, "cache_clear"):
+        once.cache_clear()  # what was warned of before would not be said again
     ear = Ear(logging.WARNING)
     loggers = [logging.getLogger(), logging.getLogger("transformers")]  # the second does not pass on to the first
     for logger in loggers:
