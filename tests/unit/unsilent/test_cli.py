@@ -156,6 +156,8 @@ def test_check_adapter_takes_several(
     support.write_adapter(tmp_path / "a")
     faults.forget_training(support.write_adapter(tmp_path / "fresh"))
 
+    assert run(monkeypatch, "check", "adapter", *(str(tmp_path / name) for name in names)) == status
+    assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith(str(tmp_path))]) == len(names)
     assert run(monkeypatch, "check", "adapter", "--json", *(str(tmp_path / name) for name in names)) == status
     reports = json.loads(capsys.readouterr().out)["reports"]
     assert [report["subject"] for report in reports] == [str(tmp_path / name) for name in names]

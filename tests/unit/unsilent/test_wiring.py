@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -189,6 +190,15 @@ def test_measuring_leaves_no_trace() -> None:
     assert all(weight.grad is None for weight in model.parameters())
     assert all(torch.equal(weight, weights[name]) for name, weight in model.named_parameters())
     assert model.base_model.model.model.norm.seen == 0
+
+
+def test_loader_is_judged_without_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody's loader can be judged, also where transformers was never imported."""
+    monkeypatch.delitem(sys.modules, "transformers.utils.logging")
+
+    assert (
+        wiring.check_dtype_argument(lambda dtype: torch.nn.Linear(1, 1, dtype=dtype), torch.float64).status == "passed"
+    )
 
 
 def test_loader_that_raises_is_skipped() -> None:
