@@ -6,6 +6,7 @@ Apart from the loop, which reads the better without the bookkeeping. Checks and 
 from __future__ import annotations
 
 import dataclasses
+import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -104,9 +105,14 @@ def describe_training(  # noqa: PLR0913, PLR0917 - all that a run chose
         "seed": config.seed,
         "log": {
             "steps": int(log[-1]["step"]),
-            "first": dict(log[0]),
-            "last": dict(log[-1]),
+            "first": {name: _plain(value) for name, value in log[0].items()},
+            "last": {name: _plain(value) for name, value in log[-1].items()},
             "lowest_loss": min(record["loss"] for record in log),
-            "highest_grad_norm": max(record["grad_norm"] for record in log),
+            "highest_grad_norm": _plain(max(record["grad_norm"] for record in log)),
         },
     }
+
+
+def _plain(value: float) -> float | str:
+    """A number as JSON takes it; the norm of a step that a gradient scaler skipped becomes the word ``inf``."""
+    return value if math.isfinite(value) else str(value)

@@ -145,7 +145,7 @@ def train(
     trainer.train()
     seconds = time.monotonic() - started
     log = [record for record in trainer.state.log_history if "loss" in record]
-    _must_be_finite(log)
+    _must_be_finite(log, scaled=precision.needs_scaler)
     llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
     prompts = [format_fn(*row)["question"] for row in source[:PARITY_PROMPTS]]
     manifest = describe_training(config, llm, precision, batch, data, log) | {
@@ -251,14 +251,18 @@ def _announce(choices: Mapping[str, str]) -> None:
         print(f"{name + ':':<13}{words}", flush=True)
 
 
-def _must_be_finite(log: Sequence[Mapping[str, float]]) -> None:
-    """Refuse to save an adapter whose last logged loss or gradient norm is NaN or inf."""
-    broken = [record for record in log if not (math.isfinite(record["loss"]) and math.isfinite(record["grad_norm"]))]
-    if broken:
-        first = broken[0]
-        raise TrainingFailed(
-            expected="a finite loss and gradient norm at every step",
-            got=f"loss {first['loss']}, grad_norm {first['grad_norm']}",
-            where=f"step {first['step']}",
-            action="the adapter was not saved; lower --lr, or train with --precision fp32",
-        )
+def _must_be_finite(log: Sequence[Mapping[str, float]], *, scaled: bool) -> None:
+    """Refuse to save an adapter when a logged loss or gradient norm was NaN or inf.
+
+    A gradient scaler skips steps whose gradients overflow, on purpose, mostly early ones: then a norm that is not
+    finite is healthy as long as a later one is.
+    """
+    finite_again = scaled and math.isfinite(log[-1]["grad_norm"])
+    for record in log:
+        if not math.isfinite(record["loss"]) or not (finite_again or math.isfinite(record["grad_norm"])):
+            raise TrainingFailed(
+                expected="a finite loss and gradient norm at every step",
+                got=f"loss {record['loss']}, grad_norm {record['grad_norm']}",
+                where=f"step {record['step']}",
+                action="the adapter was not saved; lower --lr, or train with --precision fp32",
+            )

@@ -7,7 +7,7 @@
     python tests/under_fire.py readonly FOLDER                   # FOLDER where nothing can be written
 
 A program of its own, because it forks: one process imports torch, builds real adapters, and every save runs in a
-child. Each save carries its number as the manifest's date, so that what is found afterwards says which save it came from.
+child. Each save carries its number as the manifest's date, so that what is found afterwards says which save made it.
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ class Failure:
         symptom_of: Failures of which this one may be the visible sign only.
         signs: What can be recognised in pasted text, see ``symptoms.py``.
         planned: No check is built yet.
+        check: What to call or run to look for it, where the stage has no command of its own yet.
     """
 
     slug: str
@@ -68,11 +69,12 @@ class Failure:
     symptom_of: tuple[str, ...]
     signs: tuple[str, ...]
     planned: bool
+    check: str
 
     @property
     def next_command(self) -> str:
         """What to run, or write, to find out whether it is this one."""
-        return NEXT_COMMAND[self.stages[0]]
+        return self.check or NEXT_COMMAND[self.stages[0]]
 
 
 def read_catalogue(text: str) -> Mapping[str, Failure]:
@@ -89,7 +91,7 @@ def read_catalogue(text: str) -> Mapping[str, Failure]:
 
 
 def _row(slug: str, table: dict[str, Any]) -> Failure:
-    defaults: dict[str, Any] = {"severity": "error", "symptom_of": [], "planned": True}
+    defaults: dict[str, Any] = {"severity": "error", "symptom_of": [], "planned": True, "check": ""}
     fields: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in (defaults | table).items()
     }

@@ -47,3 +47,14 @@ def test_bf16_training_learns_and_reloads(base: str, small_data: Path, tmp_path:
     assert len(answers) == 2
     if base == "embedded":
         assert any(math.isfinite(answer) for answer in answers), answers
+
+
+def test_fp16_by_wish_trains_with_a_scaler(base: str, small_data: Path, tmp_path: Path) -> None:
+    """fp16 asked for on CUDA: scaled gradients, a falling loss, an fp32 base that answers without overflow."""
+    result = support.train_tiny(Path(base), tmp_path / "sft", precision="fp16", epochs=8, max_steps=20, rank=8, lr=5e-3)
+    manifest = json.loads((tmp_path / "sft" / "manifest.json").read_text())
+    risks = [outcome["failure"] for outcome in manifest["verdicts"] if outcome["status"] == "failed"]
+
+    assert result.log[-1]["loss"] < result.log[0]["loss"]
+    assert (manifest["precision"]["name"], manifest["dtype"]["base"], risks) == ("fp16", "fp32", [])
+    sft.test_model(str(tmp_path / "sft"), 4)

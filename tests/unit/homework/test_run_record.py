@@ -75,3 +75,9 @@ def test_manifest_holds_every_choice(tiny_base: Path, small_data: Path, tmp_path
     assert manifest["device"]["kind"] in ("cpu", "cuda", "mps")
     assert len(manifest["verdicts"]) == 3
     assert len(manifest["logits"]["asked"]) == 4
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1.5, 1.5), (float("inf"), "inf"), (float("nan"), "nan")])
+def test_norm_of_a_skipped_step_becomes_a_word(value: float, expected: object) -> None:
+    """JSON has neither inf nor NaN."""
+    assert run_record._plain(value) == expected

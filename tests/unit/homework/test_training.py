@@ -248,3 +248,26 @@ def test_new_gpus_get_tf32_and_one_device(tiny_base: Path, tmp_path: Path, monke
     assert ["tf32" in options for options in made] == [False, True]
     assert [options["n_gpu"] for options in made] == [1, 1]
     assert not any(options["use_cpu"] for options in made)
+
+
+def log_of(*norms: float, loss: float = 1.0) -> list[dict[str, float]]:
+    """A log with these gradient norms."""
+    return [{"step": step, "loss": loss, "grad_norm": norm} for step, norm in enumerate(norms, start=1)]
+
+
+def test_skipped_steps_of_a_scaler_are_healthy() -> None:
+    """With a gradient scaler early norms may be inf; without one they may not."""
+    log = log_of(math.inf, math.nan, 1.0)
+    training._must_be_finite(log, scaled=True)
+
+    with pytest.raises(TrainingFailed, match=r"got loss 1.0, grad_norm inf. Where: step 1"):
+        training._must_be_finite(log, scaled=False)
+
+
+@pytest.mark.parametrize(
+    "log", [log_of(1.0, math.inf), log_of(1.0, loss=math.nan)], ids=["skipping at the end", "NaN loss"]
+)
+def test_scaler_does_not_excuse_everything(log: list[dict[str, float]]) -> None:
+    """A scaler that still skips at the end, or a loss that is not finite, is no healthy run."""
+    with pytest.raises(TrainingFailed, match="not saved"):
+        training._must_be_finite(log, scaled=True)

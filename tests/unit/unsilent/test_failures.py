@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 from pathlib import Path
@@ -60,15 +61,35 @@ def test_relations_lead_to_roots() -> None:
 
 
 def test_faults_and_regression_files_name_rows() -> None:
-    """Every injector says in brackets which row it reproduces; every row that is not planned has a regression file."""
+    """Every injector names its row in brackets; a row that is not planned has injector, check and regression file."""
+    injected = set()
     injectors = [item for _, item in inspect.getmembers(faults, inspect.isfunction) if item.__module__ == "faults"]
     for injector in injectors:
         found = re.match(r"\[([a-z0-9-]+)\] ", inspect.getdoc(injector) or "")
         assert found, f"{injector.__name__} names no failure"
         assert found[1] in FAILURES
+        injected.add(found[1])
     files = {path.stem.removeprefix("test_").replace("_", "-") for path in (TESTS / "regression").glob("test_*.py")}
 
-    assert files == {slug for slug, failure in FAILURES.items() if not failure.planned}
+    emitted = {
+        slug
+        for path in Path(unsilent.__file__).parent.glob("*.py")
+        for slug in re.findall(r'"([a-z0-9]+(?:-[a-z0-9]+)+)"', path.read_text())
+        if slug in FAILURES
+    }
+    built = {slug for slug, failure in FAILURES.items() if not failure.planned}
+
+    assert files == emitted == built
+    assert built <= injected
+
+
+def test_next_step_can_be_taken() -> None:
+    """What a row that is not planned says to call is there to be called."""
+    for failure in FAILURES.values():
+        if found := re.match(r"unsilent\.(\w+)\.(\w+)\(", failure.check):
+            assert callable(getattr(importlib.import_module(f"unsilent.{found[1]}"), found[2])), failure.slug
+        if not failure.planned:
+            assert failure.check or failure.stages[0] == "adapter", failure.slug
 
 
 def test_every_sign_can_be_seen() -> None:
