@@ -40,14 +40,16 @@ def locate(name: str) -> Path:
     path = Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser raises for an unknown user
     bare = len(path.parts) == 1 and os.sep not in name and name not in (".", "..")
     try:
-        return PACKAGE / path if bare and not path.exists() else path
-    except OSError as error:
+        found = PACKAGE / path if bare and not path.exists() else path
+        found.resolve()
+    except (OSError, RuntimeError) as error:  # the second is how Python 3.11 says that links go in a circle
         raise OutputRefused(
             expected="a name that the file system takes",
-            got=error.strerror or str(error),
+            got=getattr(error, "strerror", None) or str(error),
             where=f"{name[:60]}...",
-            action="choose a shorter name",
+            action="choose another, shorter name",
         ) from error
+    return found
 
 
 @dataclass(frozen=True)
@@ -154,12 +156,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         AdapterRefused: It cannot be read, is of another schema, was edited, or describes other files.
     """
-    try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    path = folder / MANIFEST
+    if not path.exists():
         return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        seal = _seal_of(content) if isinstance(content, dict) else ""
     except (OSError, ValueError, RecursionError) as error:
-        raise _bad_manifest(folder, f"one that cannot be read ({error})") from error
+        raise _bad_manifest(folder, f"one that cannot be read ({type(error).__name__}: {error})") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     match content:
         case {
@@ -167,14 +171,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             "base": {"name": str()},
             "dtype": {"base": str(), "adapter": str()},
             "files": dict(files),
-            "seal": seal,
+            "seal": str(sealed),
         } if all(isinstance(entry, dict) for entry in files.values()):
             pass
         case _:
             raise _bad_manifest(folder, f"one of schema {version!r}" if version != 1 else "one that lacks fields")
-    if seal != _seal_of(content):
+    if seal != sealed:
         raise _bad_manifest(folder, "one that was edited: its seal does not fit its content")
-    return dict(content)
+    return content or {}
 
 
 def must_be_as_written(found: AdapterFiles, manifest: dict[str, Any]) -> None:
@@ -185,7 +189,7 @@ def must_be_as_written(found: AdapterFiles, manifest: dict[str, Any]) -> None:
     """
     for path in (found.folder / CONFIG, *found.weights):
         written = manifest["files"].get(path.name, {}).get("sha256")
-        if written != _sha256(path):
+        if written not in _hashes(path):
             raise AdapterRefused(
                 expected=f"the {path.name} that the manifest of {manifest.get('created', 'its training')} describes",
                 got="another one (sha256 differs)" if written else "one that was added later",
@@ -209,9 +213,13 @@ def _seal_of(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _sha256(path: Path) -> str:
+def _hashes(path: Path) -> set[str]:
+    """The sha256 of a file, and for text that of the same text with the line ends of Unix: git may change them."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        found = {hashlib.file_digest(file, "sha256").hexdigest()}
+    if path.suffix == ".json":
+        found.add(hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest())
+    return found
 
 
 def _bad_manifest(folder: Path, got: str) -> AdapterRefused:
@@ -226,14 +234,20 @@ def _bad_manifest(folder: Path, got: str) -> AdapterRefused:
 def base_in_config(folder: Path) -> str:
     """Name the base that PEFT's own configuration names."""
     try:
-        return str(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AdapterRefused(
-            expected=f"an {CONFIG} that names the base",
-            got=f"one that cannot be used ({type(error).__name__})",
-            where=str(folder / CONFIG),
-            action="train the adapter again",
-        ) from error
+        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        content, complaint = None, f"one that cannot be read ({type(error).__name__})"
+    else:
+        complaint = "one that does not"
+    match content:
+        case {"base_model_name_or_path": str(name)} if name:
+            return name
+    raise AdapterRefused(
+        expected=f"an {CONFIG} that names the base",
+        got=complaint,
+        where=str(folder / CONFIG),
+        action="train the adapter again",
+    )
 
 
 def dtype_of_tensors(weights: Path) -> str:
@@ -241,7 +255,7 @@ def dtype_of_tensors(weights: Path) -> str:
     try:
         with weights.open("rb") as file:
             header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), LARGEST_HEADER)))
-        found = {entry["dtype"] for name, entry in header.items() if name != "__metadata__"}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        found = min((entry["dtype"] for name, entry in header.items() if name != "__metadata__"), default="")
+        return {"BF16": "bf16", "F16": "fp16"}.get(found, "fp32")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "fp32"
-    return {"BF16": "bf16", "F16": "fp16"}.get(min(found, default=""), "fp32")

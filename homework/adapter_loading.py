@@ -26,11 +26,14 @@ from .errors import AdapterRefused
 from .precision import dtype_named, short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import torch
 
     from .base_llm import BaseLLM
+
+# What PEFT initialises as zero, so that a fresh adapter changes nothing: LoRA, LoRA on embeddings, AdaLoRA.
+BEGIN_AS_ZERO = ("lora_B", "lora_embedding_A", "lora_E")
 
 ModelT = TypeVar("ModelT", bound="BaseLLM")
 
@@ -117,32 +120,49 @@ def _must_be_alone(found: AdapterFiles) -> None:
 
 
 def _put_on(llm: BaseLLM, found: AdapterFiles, *, is_trainable: bool) -> Any:  # noqa: ANN401 - a PEFT model
-    """Put the adapter on the base; a key that finds no place is an error, not a warning."""
+    """Put the adapter on the base; a key that finds no place, or a place without a key, is an error, not a warning."""
     from peft import PeftConfig, PeftModel, get_peft_model, set_peft_model_state_dict  # noqa: PLC0415 - 2 s
 
     complaint = ""
     try:
+        saved = _read_tensors(found.weights)
         with quiet_peft(), warnings.catch_warnings():
-            # keys under another name: PEFT leaves the fresh adapter as it is and warns
-            warnings.filterwarnings("error", message="Found missing adapter keys")
+            warnings.filterwarnings("ignore", message="Found missing adapter keys")  # said below, as an error
             if found.weights[0].name in WEIGHTS:
-                return PeftModel.from_pretrained(llm.model, str(found.folder), is_trainable=is_trainable)
-            config = PeftConfig.from_pretrained(str(found.folder))  # shards: PEFT looks for whole files only
-            config.inference_mode = not is_trainable
-            adapted = get_peft_model(llm.model, config)
-            set_peft_model_state_dict(adapted, _read_shards(found.weights))
-            return adapted
+                adapted = PeftModel.from_pretrained(llm.model, str(found.folder), is_trainable=is_trainable)
+            else:
+                config = PeftConfig.from_pretrained(str(found.folder))  # shards: PEFT looks for whole files only
+                config.inference_mode = not is_trainable
+                adapted = get_peft_model(llm.model, config)
+                set_peft_model_state_dict(adapted, dict(saved))
+        complaint = _misplaced(adapted, saved.keys())
     except Exception as error:  # noqa: BLE001 - PEFT, safetensors and torch each raise their own
         complaint = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else 'no details'}"
-    raise AdapterRefused(
-        expected="an adapter that loads",
-        got=complaint[:300],
-        where=f"{found.folder}, on {llm.checkpoint.name}",
-        action="train it again, or name the base it was trained on",
-    )
+    if complaint:
+        raise AdapterRefused(
+            expected="an adapter that loads",
+            got=complaint[:300],
+            where=f"{found.folder}, on {llm.checkpoint.name}",
+            action="train it again, or name the base it was trained on",
+        )
+    return adapted
 
 
-def _read_shards(weights: tuple[Path, ...]) -> dict[str, Any]:
+def _misplaced(adapted: Any, saved: Iterable[str]) -> str:  # noqa: ANN401 - a PEFT model
+    """Compare the keys that were saved with those the adapter has; empty when they are the same."""
+    from peft import get_peft_model_state_dict  # noqa: PLC0415
+
+    wanted = get_peft_model_state_dict(adapted, save_embedding_layers=False).keys()
+    # an embedding of the base may have been saved along; it is in the model under the same name
+    extra = sorted(set(saved) - wanted - adapted.state_dict().keys())
+    lost = sorted(wanted - set(saved))
+    if lost:
+        return f"{len(lost)} of {len(wanted)} tensors missing on disk, {lost[0]} among them [adapter-keys-ignored]"
+    return f"{len(extra)} tensors that find no place, {extra[0]} among them [adapter-keys-ignored]" if extra else ""
+
+
+def _read_tensors(weights: tuple[Path, ...]) -> dict[str, Any]:
+    """Read every tensor of one file, or of all shards."""
     import torch  # noqa: PLC0415
     from safetensors.torch import load_file  # noqa: PLC0415
 
@@ -153,10 +173,8 @@ def _read_shards(weights: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def _must_be_trained(model: torch.nn.Module, folder: Path) -> None:
-    """Refuse an adapter whose every lora_B is zero: it was created, and changes nothing."""
-    second = [
-        parameter for name, parameter in model.named_parameters() if "lora_B" in name or "lora_embedding_B" in name
-    ]
+    """Refuse an adapter in which everything is zero that a fresh one begins with as zero: it changes nothing."""
+    second = [weight for name, weight in model.named_parameters() if any(part in name for part in BEGIN_AS_ZERO)]
     if second and not any(bool(weight.any()) for weight in second):
         raise AdapterRefused(
             expected="a trained adapter",

@@ -52,9 +52,18 @@ def claim_output(folder: Path, *, overwrite: bool) -> None:
             where=str(folder),
             action="choose another --output_dir",
         )
+    if folder.is_mount():
+        raise OutputRefused(
+            expected="a folder that can be renamed",
+            got="a mount point",
+            where=str(folder),
+            action=f"choose a folder below it: {folder / 'adapter'}",
+        )
+    from .replacing import scratch_prefix  # noqa: PLC0415 - saving only
+
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".probe-"):
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=scratch_prefix(folder)):
             pass
         if folder.exists():
             with tempfile.TemporaryFile(dir=folder):
@@ -86,8 +95,11 @@ def claim_output(folder: Path, *, overwrite: bool) -> None:
 
 
 def _foreign_files(folder: Path) -> list[str]:
-    """What is in a folder that saving did not put there."""
-    return sorted(entry.name for entry in folder.iterdir() if entry.name not in OWN_FILES) if folder.exists() else []
+    """What is in a folder that saving did not put there; without an adapter in it, everything."""
+    if not folder.exists():
+        return []
+    own = OWN_FILES if (folder / CONFIG).is_file() else set()
+    return sorted(entry.name for entry in folder.iterdir() if entry.name not in own)
 
 
 def save_adapter(
@@ -113,7 +125,7 @@ def save_adapter(
     """
     from safetensors import SafetensorError  # noqa: PLC0415 - saving only
 
-    from .replacing import put_in_place, scratch_beside  # noqa: PLC0415
+    from .replacing import free_name, put_in_place, scratch_beside  # noqa: PLC0415
 
     try:
         with scratch_beside(folder) as scratch:
@@ -122,27 +134,30 @@ def save_adapter(
             try:
                 replaced = put_in_place(made, folder, replace=overwrite)
             except FileExistsError as error:
-                kept = _free_name(folder, "kept")
+                kept = free_name(folder, "kept")
                 made.rename(kept)
                 raise _refused("a place that is still free", error, folder, kept) from error
             if replaced and (foreign := _foreign_files(replaced)):
-                kept = _free_name(folder, "replaced")
+                kept = free_name(folder, "replaced")
                 replaced.rename(kept)
                 print(f"{folder}: {', '.join(foreign[:5])} came in since; the old folder is kept: {kept}")
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError) as error:  # the second is how safetensors says that the disk is full
         elsewhere = _keep_elsewhere(model, folder.name, content, extra)
         raise _refused("room and permission to save the adapter", error, folder, elsewhere) from error
 
 
 def _keep_elsewhere(model: Any, name: str, content: Mapping[str, object], extra: Mapping[str, bytes]) -> Path | None:  # noqa: ANN401
     """Save a trained adapter among the temporary files, where its own place cannot take it; None when that fails."""
-    kept = Path(tempfile.mkdtemp(prefix=f"{name}-kept-")) / name
     try:
-        _write(model, kept, content, extra)
-    except Exception:  # noqa: BLE001 - the first error is the one to report
-        shutil.rmtree(kept.parent, ignore_errors=True)
+        kept = Path(tempfile.mkdtemp(prefix="adapter-kept-"))
+    except OSError:
         return None
-    return kept
+    try:
+        _write(model, kept / name, content, extra)
+    except Exception:  # noqa: BLE001 - the first error is the one to report
+        shutil.rmtree(kept, ignore_errors=True)
+        return None
+    return kept / name
 
 
 def _write(model: Any, made: Path, content: Mapping[str, object], extra: Mapping[str, bytes]) -> None:  # noqa: ANN401
@@ -157,10 +172,6 @@ def _write(model: Any, made: Path, content: Mapping[str, object], extra: Mapping
         (made / name).write_bytes(blob)
     write_manifest(made, content)
     write_through(made)
-
-
-def _free_name(folder: Path, word: str) -> Path:
-    return Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.{word}-"))
 
 
 def _refused(expected: str, error: Exception, folder: Path, kept: Path | None) -> OutputRefused:
@@ -186,10 +197,11 @@ def _recover(folder: Path) -> str:
     """Put interrupted saves right; what was done, in words."""
     from .replacing import recover  # noqa: PLC0415
 
-    put_back, removed = recover(folder, finished_at)
+    put_back, kept, removed = recover(folder, finished_at)
+    words = [f"the newer adapter of one is kept in {path}" for path in kept]
     if put_back:
-        return f"{folder}: an interrupted save was finished, the adapter of {finished_at(folder)} is in place"
-    return f"{folder}: {len(removed)} interrupted save(s) removed; what was in place stays" if removed else ""
+        words.insert(0, f"one was finished: the adapter of {finished_at(folder)} is in place")
+    return f"{folder}: {len(removed)} interrupted save(s) found; {'; '.join(words) or 'removed'}" if removed else ""
 
 
 def _status(name: str = "sft_model", /) -> int:
@@ -203,7 +215,7 @@ def _status(name: str = "sft_model", /) -> int:
         print(f"{found.folder}: {found.size_mb:.1f} MB without {MANIFEST}: nobody can say whether it is whole")
         return 2
     must_be_as_written(found, manifest)
-    log = manifest.get("log", {})
+    log = manifest["log"] if isinstance(manifest.get("log"), dict) else {}
     print(
         f"{found.folder}: whole; trained {manifest.get('created')} on {manifest['base']['name']}, "
         f"{log.get('steps')} steps, seed {manifest.get('seed')}; {found.weights[0].name} {found.size_mb:.1f} MB, "

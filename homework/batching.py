@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 EFFECTIVE_BATCH = 32  # rows an optimizer step; the course's recipe
 
+LARGEST_BATCH = 65_536  # rows; more than any data set here has
+
 # Not a GPU: 8 rows of 40 tokens keep two cores busy; 16 measured 1.1 times faster a step.
 DEFAULT_MICRO_BATCH = 8
 
@@ -66,9 +68,9 @@ def choose_batch(
     Raises:
         OptionInvalid: Sizes below 1, or a micro-batch that does not divide the effective batch.
     """
-    if effective_batch < 1:
+    if not 1 <= effective_batch <= LARGEST_BATCH:
         raise OptionInvalid(
-            expected="an effective batch of at least 1 row",
+            expected=f"an effective batch of at least 1 row and at most {LARGEST_BATCH}",
             got=str(effective_batch),
             where="--effective_batch",
             action=f"use {EFFECTIVE_BATCH}, or leave the option out",

@@ -129,10 +129,7 @@ def _whole(name: str) -> int:
     text = os.environ.get(name, "").strip()
     if not text:
         return 0
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
+    value = int(text) if text.isascii() and text.isdigit() else 0
     if value < 1:
         raise _contradiction("a whole number above 0", repr(text), name)
     return value

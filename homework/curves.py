@@ -7,9 +7,16 @@ Imported before training begins: a missing matplotlib must not cost a finished r
 from __future__ import annotations
 
 import io
+import os
 from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
+# a notebook names its own backend there, which matplotlib refuses to be imported with elsewhere
+_backend = os.environ.pop("MPLBACKEND", None)
+try:
+    from matplotlib.figure import Figure
+finally:
+    if _backend is not None:
+        os.environ["MPLBACKEND"] = _backend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

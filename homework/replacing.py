@@ -32,7 +32,7 @@ def scratch_beside(folder: Path) -> Iterator[Path]:
     import filelock  # noqa: PLC0415 - saving only: answering needs no lock
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_prefix(folder)))
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=scratch_prefix(folder)))
     try:
         with filelock.FileLock(scratch / "lock"):
             yield scratch
@@ -40,7 +40,8 @@ def scratch_beside(folder: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _prefix(folder: Path) -> str:
+def scratch_prefix(folder: Path) -> str:
+    """How scratch folders beside ``folder`` are called; the longest name that saving to it needs."""
     return f".{folder.name}.saving-"
 
 
@@ -122,7 +123,7 @@ def leftovers(folder: Path) -> list[Path]:
     import filelock  # noqa: PLC0415
 
     found = []
-    for scratch in sorted(folder.parent.glob(f"{glob.escape(_prefix(folder))}*")):
+    for scratch in sorted(folder.parent.glob(f"{glob.escape(scratch_prefix(folder))}*")):
         try:
             with filelock.FileLock(scratch / "lock", timeout=0):
                 found.append(scratch)
@@ -131,26 +132,39 @@ def leftovers(folder: Path) -> list[Path]:
     return found
 
 
-def recover(folder: Path, age_of: Callable[[Path], str | None]) -> tuple[Path | None, list[Path]]:
-    """Put right what killed processes left beside ``folder``.
+def recover(folder: Path, age_of: Callable[[Path], str | None]) -> tuple[Path | None, list[Path], list[Path]]:
+    """Put right what killed processes left beside ``folder``; nothing whole is replaced, nothing newer removed.
 
-    The newest whole one of what is in place and what was left behind ends up in place; the rest of the leftovers is
-    removed.
+    Where the place is free, the newest whole leftover takes it. Where it is taken, a whole leftover that is newer, or
+    whose neighbour's age nobody knows, is kept beside it under a visible name. The rest is removed.
 
     Args:
         folder: The place that was being saved to.
         age_of: Says when a folder was finished, as text that sorts by time; None for one that is not whole.
 
     Returns:
-        The leftover that was put in place, or None; and the scratch folders that were removed.
+        The leftover that was put in place, or None; the folders that were kept beside it; the scratch folders that
+        were removed.
     """
     dead = leftovers(folder)
-    whole = {path: age for scratch in dead for path in scratch.iterdir() if path.is_dir() and (age := age_of(path))}
-    newest = max(whole, key=lambda path: whole[path], default=None)
-    if newest is not None and whole[newest] > (age_of(folder) or ""):
-        put_in_place(newest, folder, replace=True)
-    else:
-        newest = None
+    ages = {path: age for scratch in dead for path in scratch.iterdir() if path.is_dir() and (age := age_of(path))}
+    whole = sorted(ages, key=lambda path: ages[path], reverse=True)
+    free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    put_back = None
+    if whole and free:
+        put_back = whole[0]
+        put_in_place(put_back, folder, replace=False)
+    in_place = age_of(folder)
+    kept = []
+    for path in whole:
+        if path.exists() and (in_place is None or ages[path] > in_place):
+            kept.append(free_name(folder, "kept"))
+            path.rename(kept[-1])
     for scratch in dead:
         shutil.rmtree(scratch, ignore_errors=True)
-    return newest, dead
+    return put_back, kept, dead
+
+
+def free_name(folder: Path, word: str) -> Path:
+    """Make an empty folder beside ``folder`` whose name says why it is there, for something to be renamed to."""
+    return Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.{word}-"))

@@ -21,7 +21,7 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from unsilent.parity import record_logits
+from unsilent.parity import is_finite, record_logits
 
 from .adapter_files import locate
 from .adapter_loading import quiet_peft
@@ -148,10 +148,15 @@ def train(
     _must_be_finite(log, scaled=precision.needs_scaler)
     llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
     prompts = [format_fn(*row)["question"] for row in source[:PARITY_PROMPTS]]
-    manifest = describe_training(config, llm, precision, batch, data, log) | {
-        "verdicts": verdicts,
-        "logits": record_logits(llm.model, llm.tokenizer, prompts),
-    }
+    logits = record_logits(llm.model, llm.tokenizer, prompts)
+    if not is_finite(logits):
+        raise TrainingFailed(
+            expected="a trained model whose logits are finite",
+            got="NaN or inf",
+            where=f"after step {log[-1]['step']}",
+            action="the adapter was not saved; lower --lr, or train with --precision fp32",
+        )
+    manifest = describe_training(config, llm, precision, batch, data, log) | {"verdicts": verdicts, "logits": logits}
     save_adapter(llm.model, folder, manifest, {CURVE: draw_curves(log)}, overwrite=config.overwrite)
     return TrainingResult(folder, log, seconds)
 

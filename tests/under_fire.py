@@ -17,6 +17,7 @@ import io
 import json
 import os
 import random
+import shutil
 import signal
 import statistics
 import sys
@@ -84,16 +85,16 @@ def after_a_kill(number: int, folder: Path, before: int, tally: Counter[str]) ->
     now = found(folder)
     if now is None:
         tally["put right by the command"] += 1
-    words = adapter_store._recover(folder)
+    adapter_store._recover(folder)
     right = found(folder)
-    if right not in (before, number) or (now is not None and now not in (before, number)):
+    if right not in (before, number) or now not in (None, right):
         tally["broken"] += 1
     else:
         tally["new" if right == number else "old"] += 1
-    if "finished" in words and now is not None:
-        tally["newer one put in place by the command"] += 1
-    left = [path for path in folder.parent.iterdir() if path != folder]
-    tally["left behind"] += len(left)
+    for path in folder.parent.glob(f"{folder.name}.kept-*"):
+        tally["whole new one kept beside the old" if found(path) == number and right == before else "broken"] += 1
+        shutil.rmtree(path)
+    tally["left behind"] += len([path for path in folder.parent.iterdir() if path != folder])
     return before if right is None else right
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,8 @@ CONFIG = "adapter_config.json"
 WHOLE = ("adapter_model.safetensors", "adapter_model.bin")  # the names PEFT looks for, in its order
 SHARD = re.compile(r"adapter_model-(\d{5})-of-(\d{5})\.(safetensors|bin)")
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
-WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+TRAINERS = ("optimizer", "scheduler", "scaler", "rng_state", "training_args")  # a Trainer's own pickles
 
 
 @dataclass
@@ -38,6 +40,8 @@ class AdapterFolder:
     manifest_complaint: str = ""
     tensors: dict[str, Tensor] = field(default_factory=dict)
     unread: str = ""
+    damage: str = ""
+    several: list[str] = field(default_factory=list)
 
     @property
     def has_config(self) -> bool:
@@ -52,18 +56,15 @@ class AdapterFolder:
 
 def read_folder(asked: Path) -> AdapterFolder:
     """Collect what the checks need to know; nothing in the folder can make this raise."""
-    folder, note = _where(asked)
-    looked = AdapterFolder(asked, folder, note)
+    folder, note, several = _where(asked)
+    looked = AdapterFolder(asked, folder, note, several=several)
     if not folder.is_dir():
         return looked
     with contextlib.suppress(OSError, ValueError, RecursionError):
         content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         looked.config = content if isinstance(content, dict) else {}
     looked.weights, looked.lost_shards = _weights(folder)
-    known = {path.name for path in looked.weights}
-    looked.other_weights = sorted(
-        path.name for path in folder.iterdir() if path.suffix in WEIGHT_SUFFIXES and path.name not in known
-    )
+    looked.other_weights = [] if looked.weights else _other_weights(folder, has_config=looked.has_config)
     try:
         looked.manifest = manifests.read_manifest(folder)
     except manifests.ManifestUnusable as error:
@@ -75,21 +76,40 @@ def read_folder(asked: Path) -> AdapterFolder:
         try:
             looked.tensors |= read_tensors(weights)
         except TensorFileUnreadable as error:
+            looked.damage = str(error)
             looked.unread = f"{weights.name} cannot be read ({error})"
             break
     return looked
 
 
-def _where(asked: Path) -> tuple[Path, str]:
-    """The folder with the adapter: the one asked for, the last checkpoint below it, or a lone adapter below it."""
+def _where(asked: Path) -> tuple[Path, str, list[str]]:
+    """The folder with the adapter: the one asked for, the last checkpoint or a lone adapter below it; or several."""
     if _holds_adapter(asked) or not asked.is_dir():
-        return asked, ""
+        return asked, "", []
     below = [path for path in sorted(asked.iterdir()) if _holds_adapter(path)]
     checkpoints = {int(match[1]): path for path in below if (match := CHECKPOINT.fullmatch(path.name))}
     if checkpoints:
         last = checkpoints[max(checkpoints)]
-        return last, f"{last.name}, the last of {len(checkpoints)} checkpoints"
-    return (below[0], f"{below[0].name}, below it") if len(below) == 1 else (asked, "")
+        return last, f"{last.name}, the last of {len(checkpoints)} checkpoints", []
+    if len(below) == 1:
+        return below[0], f"{below[0].name}, below it", []
+    return asked, "", [path.name for path in below]
+
+
+def _other_weights(folder: Path, *, has_config: bool) -> list[str]:
+    """Weights under a name that no adapter loader looks for: safetensors with LoRA in it, or a pickle beside a config.
+
+    What a Trainer leaves in a checkpoint, and the weights of a whole model, are not an adapter's.
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".safetensors" and path.is_file():
+            with contextlib.suppress(TensorFileUnreadable):
+                if any("lora_" in name for name in read_tensors(path)):
+                    found.append(path.name)
+        elif path.suffix in PICKLES and has_config and not path.stem.startswith(TRAINERS):
+            found.append(path.name)
+    return found
 
 
 def _holds_adapter(folder: Path) -> bool:
@@ -110,26 +130,36 @@ def _weights(folder: Path) -> tuple[list[Path], list[int]]:
     return [], []
 
 
-def find_doubled(asked: Path) -> Path | None:
-    """Find an adapter under a path with one component doubled (``homework/homework/sft_output``).
+def find_doubled(asked: Path) -> tuple[Path, Path] | None:
+    """Find an adapter under a path of which a part is doubled (``homework/homework/sft_output``).
 
-    Either the path asked for is itself such a one, or it holds no adapter and its doubled form does. A repository
-    ``homework`` with a package ``homework`` in it is the ordinary case: there the inner folder is the package; here the
-    outer one is.
+    Either the path asked for is itself such a one: a package that holds a folder of its own name which is no package.
+    Or it holds no adapter, and its doubled form does. A repository ``homework`` with the package ``homework`` in it is
+    the ordinary case, and so is a folder of named adapters, one of which has the folder's name.
+
+    Returns:
+        Where the adapter was meant to be, and where it is; None when nothing is doubled.
     """
-    parts = asked.parts
-    for index in range(1, len(parts)):
-        outer, inner = Path(*parts[:index]), Path(*parts[: index + 1])
-        is_doubled = parts[index] == parts[index - 1]
-        if is_doubled and (outer / "__init__.py").is_file() and not (inner / "__init__.py").is_file():
-            return asked if _where_is_adapter(asked) else None
-    if asked.is_dir() and _where_is_adapter(asked):
-        return None
-    for index, part in enumerate(parts):
-        candidate = Path(*parts[: index + 1], part, *parts[index + 1 :])
-        if part not in ("/", "..", ".") and candidate.is_dir() and _where_is_adapter(candidate):
-            return candidate
+    whole = asked.absolute()
+    parts = whole.parts
+    here = bool(_where(asked)[2]) or _where_is_adapter(asked)
+    for begin in range(1, len(parts)):
+        for end in range(begin + 1, len(parts) + 1):
+            run = parts[begin:end]
+            outer, inner = Path(*parts[:end]), Path(*parts[:end], *run)
+            if parts[end : end + len(run)] == run:
+                is_package = (outer / "__init__.py").is_file() and not (inner / "__init__.py").is_file()
+                if is_package and _where_is_adapter(asked):
+                    return _as_asked(Path(*parts[:end], *parts[end + len(run) :]), asked), asked
+            candidate = Path(*parts[:end], *run, *parts[end:])
+            if not here and whole not in candidate.parents and candidate.is_dir() and _where_is_adapter(candidate):
+                return asked, _as_asked(candidate, asked)
     return None
+
+
+def _as_asked(path: Path, asked: Path) -> Path:
+    """Write a path as the one that was asked for: absolute, or relative to the current directory."""
+    return Path(os.path.relpath(path)) if not asked.is_absolute() else path
 
 
 def _where_is_adapter(folder: Path) -> bool:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .outcome import Outcome
 
 STAGE: Stage = "adapter"
+# What PEFT initialises as zero, so that a fresh adapter changes nothing: LoRA, LoRA on embeddings, AdaLoRA.
+BEGIN_AS_ZERO = ("lora_B", "lora_embedding_A", "lora_E")
+BEGIN_WITH_ZERO = (True, "gaussian", "eva")  # values of init_lora_weights; PiSSA, OLoRA, LoftQ begin with the base's
 SHORT_NAMES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
@@ -36,12 +39,17 @@ def inspect_adapter(path: str | Path) -> Report:
         One outcome for each failure that is looked for; every one skipped when there is no such folder.
     """
     asked = Path(path)
+    if not str(path).strip():
+        return _unjudged(asked, "no name was given")
     try:
         if not asked.is_dir() and not find_doubled(asked):
             reason = "a file, not a folder" if asked.exists() else "no such folder"
             return _unjudged(asked, reason)
         looked = read_folder(asked)
-        return Report(str(asked), tuple(check(looked) for check in _CHECKS.values()))
+        if looked.several:
+            return _unjudged(asked, f"{len(looked.several)} adapters below it ({', '.join(looked.several)}): name one")
+        subject = asked if looked.folder == asked else looked.folder
+        return Report(str(subject), tuple(check(looked) for check in _CHECKS.values()))
     except OSError as error:
         return _unjudged(asked, f"cannot be read ({error.strerror or error})")
 
@@ -55,20 +63,29 @@ def _check_place(looked: AdapterFolder) -> Outcome:
     doubled = find_doubled(looked.asked)
     if doubled is None:
         return passed("nested-output-dir", STAGE)
+    meant, found = doubled
     return failed(
         "nested-output-dir",
         STAGE,
-        f"Expected the adapter in {looked.asked}, but got it in {doubled}: a relative path was resolved against "
-        f"the package that it already names. Where: {doubled}. What to do: move it to where it belongs, and resolve "
-        "paths with a separator against the current directory.",
-        {"asked": str(looked.asked), "found": str(doubled)},
+        f"Expected the adapter in {meant}, but got it in {found}: a relative path was resolved against the folder that "
+        f"it already names. Where: {found}. What to do: move it to where it belongs, and resolve paths "
+        "with a separator against the current directory.",
+        {"asked": str(meant), "found": str(found)},
     )
 
 
 def _check_presence(looked: AdapterFolder) -> Outcome:
     """[adapter-missing] A folder without a complete adapter."""
-    if looked.has_config and looked.weights:
+    if looked.has_config and looked.weights and looked.config:
         return passed("adapter-missing", STAGE)
+    if looked.has_config and looked.weights:
+        return failed(
+            "adapter-missing",
+            STAGE,
+            f"Expected {CONFIG} to hold PEFT's configuration, but got a file that cannot be read as one. Where: "
+            f"{looked.folder / CONFIG}. What to do: put the right file back, or train again.",
+            {"lacking": "a readable configuration", "there": looked.there},
+        )
     lacking = CONFIG if looked.weights else ("weights" if looked.has_config else "configuration and weights")
     return failed(
         "adapter-missing",
@@ -101,13 +118,23 @@ def _check_format(looked: AdapterFolder) -> Outcome:
         )
     if not looked.weights:
         return skipped("adapter-format", STAGE, "no weights in the folder")
+    if looked.damage:
+        return failed(
+            "adapter-format",
+            STAGE,
+            f"Expected a safetensors file, but got one that cannot be read as such ({looked.damage}). Where: "
+            f"{looked.folder}. What to do: copy it again, or train again.",
+            {"damage": looked.damage},
+        )
     return passed("adapter-format", STAGE)
 
 
 def _check_against_manifest(looked: AdapterFolder) -> Outcome:
     """[adapter-overwritten] Files that are not those the manifest beside them describes."""
     slug = "adapter-overwritten"
-    if "edited" in looked.manifest_complaint:
+    if "schema" in looked.manifest_complaint:
+        return skipped(slug, STAGE, f"the manifest cannot be used: {looked.manifest_complaint}")
+    if looked.manifest_complaint:
         return failed(
             slug,
             STAGE,
@@ -115,13 +142,13 @@ def _check_against_manifest(looked: AdapterFolder) -> Outcome:
             f"{looked.folder / manifests.FILE}. What to do: put the original back, or train again.",
             {"manifest": looked.manifest_complaint},
         )
-    if looked.manifest_complaint:
-        return skipped(slug, STAGE, f"the manifest cannot be used: {looked.manifest_complaint}")
     if looked.manifest is None:
         return skipped(slug, STAGE, f"no {manifests.FILE} beside the adapter: nobody can say whether it was changed")
-    changes = manifests.find_changes(looked.folder, looked.manifest)
+    noticed = manifests.find_changes(looked.folder, looked.manifest)
+    changes = {name: what for name, what in noticed.items() if manifests.is_adapter_file(name)}
     if not changes:
-        return passed(slug, STAGE)
+        also = "; ".join(f"{name}: {what}" for name, what in noticed.items())
+        return passed(slug, STAGE, f"changed since training, beside the adapter itself: {also}" if also else "")
     name, what = next(iter(changes.items()))
     return failed(
         slug,
@@ -134,16 +161,20 @@ def _check_against_manifest(looked: AdapterFolder) -> Outcome:
 
 
 def _check_trained(looked: AdapterFolder) -> Outcome:
-    """[adapter-untrained] A LoRA adapter whose every lora_B is zero was created and never trained."""
+    """[adapter-untrained] An adapter in which all is zero that a fresh one begins with as zero was never trained."""
     slug = "adapter-untrained"
     if not looked.weights:
         return skipped(slug, STAGE, "no weights in the folder")
     if looked.unread:
         return skipped(slug, STAGE, looked.unread)
-    second = [tensor for name, tensor in looked.tensors.items() if "lora_B" in name or "lora_embedding_B" in name]
+    second = [tensor for name, tensor in looked.tensors.items() if any(part in name for part in BEGIN_AS_ZERO)]
+    second = [tensor for tensor in second if tensor.bits.size]
     if not second:
-        return skipped(slug, STAGE, f"no lora_B among {len(looked.tensors)} tensors: not a LoRA adapter")
+        return skipped(slug, STAGE, f"no lora_B with values among {len(looked.tensors)} tensors: no LoRA adapter")
     zero = sum(tensor.is_zero for tensor in second)
+    begun = looked.config.get("init_lora_weights", True)
+    if zero < len(second) and begun not in BEGIN_WITH_ZERO:
+        return skipped(slug, STAGE, f"initialised by {begun!r}, where a fresh adapter is not zero")
     if zero < len(second):
         return passed(slug, STAGE)
     return failed(
@@ -163,7 +194,8 @@ def _check_adapter_dtype(looked: AdapterFolder) -> Outcome:
     if not looked.weights or looked.unread:
         return skipped(slug, STAGE, looked.unread or "no weights in the folder")
     trained = SHORT_NAMES.get(looked.manifest["dtype"]["adapter"], looked.manifest["dtype"]["adapter"])
-    found = sorted({LONG_NAMES.get(tensor.dtype, tensor.dtype) for tensor in looked.tensors.values()})
+    tuned = [one for name, one in looked.tensors.items() if "lora_" in name] or list(looked.tensors.values())
+    found = sorted({LONG_NAMES.get(tensor.dtype, tensor.dtype) for tensor in tuned})
     if found == [trained]:
         return passed(slug, STAGE)
     return failed(

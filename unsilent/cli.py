@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import io
 import json
 import sys
 import textwrap
@@ -157,6 +158,9 @@ def _print_report(report: Report, *, strict: bool) -> None:
         _print_field(f"[{outcome.failure.severity}] {outcome.slug}{also}: ", outcome.message)
     if fine := [outcome.slug for outcome in report.outcomes if outcome.status == "passed"]:
         _print_field("passed: ", ", ".join(fine))
+    for outcome in report.outcomes:
+        if outcome.status == "passed" and outcome.message:
+            _print_field("noticed: ", outcome.message)
     for reason in dict.fromkeys(outcome.reason for outcome in report.outcomes if outcome.status == "skipped"):
         slugs = [outcome.slug for outcome in report.outcomes if outcome.reason == reason]
         _print_field("skipped: ", f"{', '.join(slugs)} ({reason})")
@@ -203,5 +207,8 @@ def gate(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG00
 
 
 def main() -> None:
-    """Run the program."""
+    """Run the program; what the screen's encoding lacks is printed as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app(prog_name="unsilent")

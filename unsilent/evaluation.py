@@ -20,18 +20,22 @@ if TYPE_CHECKING:
 WITHOUT_NUMBER = (
     "",
     "</answer>",
+    "<answer>",
     "<answer></answer>",
+    "<answer> </answer>",
+    "<answer>-</answer>",
+    "<answer>N/A</answer>",
     "<answer>nan</answer>",
     "I do not know.",
     "<answer>five</answer>",
 )
 
 
-def check_answer_rate(parse: Callable[[str], float]) -> Outcome:
+def check_answer_rate(parse: Callable[[str], float | None]) -> Outcome:
     """[answer-rate-inflated] Look for a completion without a number that is read as one.
 
     Args:
-        parse: Reads the number out of a completion; NaN means none.
+        parse: Reads the number out of a completion; NaN or None means there is none.
 
     Returns:
         Failed with every text and the number made of it, skipped when the parser raises, else passed.
@@ -42,7 +46,8 @@ def check_answer_rate(parse: Callable[[str], float]) -> Outcome:
     made_up: dict[str, float] = {}
     for text in WITHOUT_NUMBER:
         try:
-            value = float(parse(text))
+            found = parse(text)
+            value = math.nan if found is None else float(found)
         except Exception as error:  # noqa: BLE001 - anybody's parser may raise anything
             reason = f"the parser raised {type(error).__name__} for {text!r}, so it cannot be judged"
             return skipped("answer-rate-inflated", "evaluation", reason)
@@ -72,24 +77,28 @@ def check_padding(generate: Callable[[list[str]], list[str]], prompts: Sequence[
         prompts: At least two, of different lengths.
 
     Returns:
-        Failed when most of the padded prompts change, and more than do without padding; skipped when no prompt is
-        shorter than another, or two calls with the same prompt differ.
+        Failed when most of the padded prompts change, and more than do without padding; skipped when all prompts have
+        one length, two calls with the same prompt differ, or the generator raises.
 
     Source:
         History of the same code; decoder-only models go on after the last position, padding or not.
     """
-    slug, longest = "padding-side", max(map(len, prompts), default=0)
-    short = [prompt for prompt in prompts if len(prompt) < longest]
-    if not short:
-        return skipped(slug, "evaluation", "no prompt is shorter than another, so nothing is padded")
-    alone = {prompt: generate([prompt])[0] for prompt in short}
-    if generate([short[0]])[0] != alone[short[0]]:
+    slug = "padding-side"
+    if len(set(map(len, prompts))) < 2:  # noqa: PLR2004 - two lengths
+        return skipped(slug, "evaluation", "all prompts are of one length, so nothing is padded")
+    try:
+        alone = {prompt: generate([prompt])[0] for prompt in prompts}
+        again = generate([prompts[0]])[0]
+        batch = dict(zip(prompts, generate(list(prompts)), strict=True))
+        differing = [prompt for prompt in alone if batch[prompt] != alone[prompt]]
+        unpadded = sum(generate([prompt] * len(prompts))[0] != alone[prompt] for prompt in differing)
+    except Exception as error:  # noqa: BLE001 - anybody's generator may raise anything
+        return skipped(slug, "evaluation", f"the generator raised {type(error).__name__}: {error}")
+    if again != alone[prompts[0]]:
         return skipped(slug, "evaluation", "the same prompt gives different completions: not greedy")
-    batch = dict(zip(prompts, generate(list(prompts)), strict=True))
-    differing = [prompt for prompt in short if batch[prompt] != alone[prompt]]
-    if 2 * len(differing) <= len(short):
+    padded = len(alone) - 1  # all but the longest, in tokens, which nobody here knows
+    if 2 * len(differing) <= padded:
         return passed(slug, "evaluation")
-    unpadded = sum(generate([prompt] * len(prompts))[0] != alone[prompt] for prompt in differing)
     if 2 * unpadded > len(differing):
         reason = f"{unpadded} of {len(differing)} prompts change in a batch of equal lengths too: rounding, not padding"
         return skipped(slug, "evaluation", reason)
@@ -98,7 +107,7 @@ def check_padding(generate: Callable[[list[str]], list[str]], prompts: Sequence[
         slug,
         "evaluation",
         f"Expected the same completion alone and in a batch, but got {batch[first][:40]!r} instead of "
-        f"{alone[first][:40]!r} ({len(differing)} of {len(short)} shorter prompts change). Where: {first[:60]!r}. What "
+        f"{alone[first][:40]!r} ({len(differing)} of {len(alone)} prompts change). Where: {first[:60]!r}. What "
         "to do: set tokenizer.padding_side = 'left' for generation.",
-        {"differing": len(differing), "shorter": len(short), "unpadded": unpadded, "prompt": first},
+        {"differing": len(differing), "prompts": len(alone), "unpadded": unpadded, "prompt": first},
     )

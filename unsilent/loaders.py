@@ -10,6 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from safetensors.numpy import save_file
+
 from .adapter_folder import CONFIG
 from .outcome import failed, passed
 
@@ -56,7 +59,7 @@ def check_finder(find: Callable[[Path], object]) -> Outcome:
             folder = scratch / f"adapter-{number}"
             folder.mkdir()
             for file in files:
-                (folder / file).write_text('{"peft_type": "LORA"}' if file.endswith(".json") else "weights")
+                _write(folder / file)
             try:
                 found = bool(find(folder))
             except Exception:  # noqa: BLE001 - anybody's finder may raise anything
@@ -76,8 +79,21 @@ def check_finder(find: Callable[[Path], object]) -> Outcome:
     )
 
 
+def _write(path: Path) -> None:
+    """Write a file of a made-up adapter: real tensors where the format is safetensors, a beginning where it is not."""
+    if path.suffix == ".json":
+        path.write_text('{"peft_type": "LORA", "weight_map": {}}')
+    elif path.suffix == ".safetensors":
+        save_file({"base_model.model.q_proj.lora_B.weight": np.ones((2, 2), np.float32)}, path)
+    else:
+        path.write_bytes(b"PK")  # as a torch file begins
+
+
 def check_missing(load: Callable[[Path], object]) -> Outcome:
-    """[adapter-missing] Ask a loader for adapters that do not exist: it must raise, and create nothing.
+    """[adapter-missing] Ask a loader for adapters that do not exist: it must raise, or return None, and create nothing.
+
+    Args:
+        load: Loads the adapter of a folder.
 
     Source:
         The project's reports: a missing adapter was created, untrained, and evaluated.
@@ -88,12 +104,13 @@ def check_missing(load: Callable[[Path], object]) -> Outcome:
         (scratch / "empty").mkdir()
         (scratch / "other").mkdir()
         (scratch / "other" / "notes.txt").write_text("not an adapter")
-        for kind in ("absent", "empty", "other"):
+        (scratch / "configured").mkdir()
+        _write(scratch / "configured" / CONFIG)
+        for kind in ("absent", "empty", "other", "configured"):
             before = set(scratch.rglob("*"))
             try:
-                load(scratch / kind)
-                what = "loaded without a word"
-            except Exception:  # noqa: BLE001 - any exception is a word
+                what = "" if load(scratch / kind) is None else "loaded without a word"
+            except (Exception, SystemExit):  # noqa: BLE001 - any exception is a word
                 what = ""
             created = sorted(path.name for path in set(scratch.rglob("*")) - before)
             if created:

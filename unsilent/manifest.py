@@ -8,6 +8,7 @@ edited by hand, half a copy.
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 import os
@@ -45,7 +46,13 @@ FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "verdicts": list,
 }
 # Files that change what an adapter is. One that the manifest does not list came later.
-ADAPTER_FILES = ("adapter_config.json", "*.safetensors", "*.bin", "*.safetensors.index.json", "*.bin.index.json")
+ADAPTER_FILES = (
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "adapter_model.bin",
+    "adapter_model-*-of-*.safetensors",
+    "adapter_model-*-of-*.bin",
+)
 
 
 class ManifestUnusable(Exception):
@@ -97,12 +104,16 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     Raises:
         ManifestUnusable: It cannot be read, is of a newer schema, lacks a field, or was edited.
     """
+    path = folder / FILE
+    if not path.exists():
+        return None
+    if not path.is_file():
+        raise ManifestUnusable(folder, "something that is no file")
     try:
-        with (folder / FILE).open("rb") as file:
+        with path.open("rb") as file:
             text = file.read(LARGEST)
         content = json.loads(text)
-    except FileNotFoundError:
-        return None
+        sealed = seal_of(content) if isinstance(content, dict) else ""
     except (OSError, ValueError, RecursionError) as error:
         raise ManifestUnusable(folder, f"one that cannot be read ({type(error).__name__}: {error})") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
@@ -110,7 +121,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         raise ManifestUnusable(folder, f"one of schema {version!r}")
     if wrong := _wrong_field(content):
         raise ManifestUnusable(folder, f"one without {wrong}")
-    if content.get("seal") != seal_of(content):
+    if content.get("seal") != sealed:
         raise ManifestUnusable(folder, "one that was edited: its seal does not fit its content")
     return dict(content)
 
@@ -119,14 +130,16 @@ def find_changes(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
     """Compare a folder with its manifest.
 
     Returns:
-        File names with what happened to them in words; empty when every file is as it was written. Files that change
-        nothing about the adapter (notes, pictures) may be added.
+        File names with what happened to them in words; empty when every file is as it was written. Files may be added,
+        but not ones that a loader would read as the adapter.
     """
     changes: dict[str, str] = {}
     for name, written in manifest["files"].items():
         path = folder / name
         if not path.is_file():
             changes[name] = "missing"
+        elif path.suffix == ".json" and _sha256_of_text(path) == written["sha256"]:
+            continue  # git may have changed the line ends
         elif path.stat().st_size != written["bytes"]:
             changes[name] = f"{path.stat().st_size} bytes instead of {written['bytes']}"
         elif sha256_of(path) != written["sha256"]:
@@ -145,6 +158,16 @@ def sha256_of(path: Path) -> str:
     """Hash a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256_of_text(path: Path) -> str:
+    """Hash a text file as if its line ends were those of Unix."""
+    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+
+
+def is_adapter_file(name: str) -> bool:
+    """Whether a file changes what an adapter is: its configuration and weights do, notes and pictures do not."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in ADAPTER_FILES)
 
 
 def describe_run(source: Path) -> dict[str, object]:

@@ -35,7 +35,8 @@ class Outcome:
         slug: The failure that was looked for.
         stage: Where it was looked for.
         status: ``passed``, ``failed`` or ``skipped``.
-        message: For a failed one, what was expected, what was found, where, what to do.
+        message: For a failed one, what was expected, what was found, where, what to do; for a passed one, what was
+            noticed all the same.
         reason: For a skipped one, why.
         evidence: For a failed one, the numbers and names behind it; plain JSON values.
         step: Optimizer step at which it was found, counted from 1, where there is one.
@@ -93,9 +94,9 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def passed(slug: str, stage: Stage) -> Outcome:
-    """The check ran and found nothing."""
-    return Outcome(slug, stage, "passed")
+def passed(slug: str, stage: Stage, message: str = "") -> Outcome:
+    """The check ran and found nothing; ``message`` says what was noticed all the same."""
+    return Outcome(slug, stage, "passed", message=message)
 
 
 def failed(

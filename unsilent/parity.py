@@ -48,6 +48,8 @@ def record_logits(model: Any, tokenizer: Any, prompts: Sequence[str]) -> dict[st
     with _quietly(model):
         for prompt in list(prompts)[:MAX_PROMPTS]:
             ids = list(tokenizer(prompt)["input_ids"])
+            if not ids:
+                continue
             begin = len(ids)
             tops = []
             for _ in range(ANSWER_TOKENS):
@@ -59,6 +61,11 @@ def record_logits(model: Any, tokenizer: Any, prompts: Sequence[str]) -> dict[st
     return {"dtype": dtype_of(model), "asked": asked}
 
 
+def is_finite(recorded: Mapping[str, Any]) -> bool:
+    """Whether every recorded logit is a number."""
+    return all(math.isfinite(value) for one in recorded["asked"] for top in one["top"] for _, value in top)
+
+
 def check_reload(recorded: Mapping[str, Any], model: Any) -> Outcome:  # noqa: ANN401 - any causal language model
     """[reload-mismatch] Compare a reloaded model with what the live one said.
 
@@ -68,38 +75,24 @@ def check_reload(recorded: Mapping[str, Any], model: Any) -> Outcome:  # noqa: A
 
     Returns:
         Failed with the largest difference and where, when it is beyond the bound of the wider dtype or not finite;
-        skipped when nothing was recorded or the tokens do not exist in this model.
+        skipped when nothing was recorded, or what was does not fit this model, which lacks its tokens, say.
 
     Source:
         sentence-transformers#3865, vllm#34186; bounds as measured above.
     """
-    import torch  # noqa: PLC0415
-
-    asked = recorded.get("asked") or []
-    if not asked:
+    if not recorded or not recorded.get("asked"):
         return skipped("reload-mismatch", "evaluation", "no logits of the live model were recorded")
-    vocabulary = int(model.config.vocab_size)
-    if max(max(one["ids"]) for one in asked) >= vocabulary:
-        return skipped("reload-mismatch", "evaluation", f"recorded tokens beyond this vocabulary of {vocabulary}")
-    dtypes = [str(recorded.get("dtype", "")), dtype_of(model)]
-    bound = max(BOUNDS.get(dtype, min(BOUNDS.values())) for dtype in dtypes)
-    worst: dict[str, Any] = {"share": 0.0}
-    other_tokens = 0
-    with _quietly(model):
-        for one in asked:
-            ids = torch.tensor([one["ids"]], device=model.device)
-            logits = model(input_ids=ids).logits[0].float().cpu()
-            for offset, top in enumerate(one["top"]):
-                now = logits[one["begin"] + offset - 1]
-                indices = torch.tensor([index for index, _ in top])
-                then = torch.tensor([value for _, value in top])
-                share = float((now[indices] - then).abs().max() / (then.max() - then.min()).clamp(min=1e-6))
-                other_tokens += int(now.argmax()) != top[0][0]
-                if share > worst["share"] or math.isnan(share):
-                    worst = {"share": share, "prompt": one["prompt"], "position": offset}
+    try:
+        dtypes = [str(recorded["dtype"]), dtype_of(model)]
+        bound = max(BOUNDS.get(dtype, min(BOUNDS.values())) for dtype in dtypes)
+        worst, other_tokens, positions = _compare(recorded["asked"], model)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        reason = f"the recorded logits do not fit this model ({type(error).__name__}: {error})"
+        return skipped("reload-mismatch", "evaluation", reason)
+    if not positions:
+        return skipped("reload-mismatch", "evaluation", "no logits of the live model were recorded")
     if worst["share"] <= bound:
         return passed("reload-mismatch", "evaluation")
-    positions = sum(len(one["top"]) for one in asked)
     return failed(
         "reload-mismatch",
         "evaluation",
@@ -109,6 +102,29 @@ def check_reload(recorded: Mapping[str, Any], model: Any) -> Outcome:  # noqa: A
         "with those that were loaded.",
         {**worst, "bound": bound, "other_tokens": other_tokens, "positions": positions, "dtypes": dtypes},
     )
+
+
+def _compare(asked: Sequence[Mapping[str, Any]], model: Any) -> tuple[dict[str, Any], int, int]:  # noqa: ANN401
+    """Ask ``model`` what was asked: the worst position, tokens that differ, positions in all."""
+    import torch  # noqa: PLC0415
+
+    if max(max(one["ids"]) for one in asked) >= model.config.vocab_size:
+        raise IndexError(f"tokens beyond this vocabulary of {model.config.vocab_size}")  # which CUDA does not survive
+    worst: dict[str, Any] = {"share": 0.0}
+    other_tokens = positions = 0
+    with _quietly(model):
+        for one in asked:
+            logits = model(input_ids=torch.tensor([one["ids"]], device=model.device)).logits[0].float().cpu()
+            for offset, top in enumerate(one["top"]):
+                now = logits[one["begin"] + offset - 1]
+                then = torch.tensor([value for _, value in top])
+                gap = (now[torch.tensor([index for index, _ in top])] - then).abs().max()
+                share = float(gap / (then.max() - then.min()).clamp(min=1e-6))
+                other_tokens += int(now.argmax()) != top[0][0]
+                positions += 1
+                if share > worst["share"] or math.isnan(share):
+                    worst = {"share": share, "prompt": one["prompt"], "position": offset}
+    return worst, other_tokens, positions
 
 
 def check_dtype(recorded: str, model: Any) -> Outcome:  # noqa: ANN401 - any causal language model
@@ -122,6 +138,8 @@ def check_dtype(recorded: str, model: Any) -> Outcome:  # noqa: ANN401 - any cau
         The project's reports: trained in fp32, loaded with the default dtype, every answer NaN.
     """
     trained, loaded = long_name(recorded), dtype_of(model)
+    if any(not weight.is_floating_point() and weight.dim() > 1 for weight in model.parameters()):
+        return skipped("dtype-mismatch", "evaluation", "a quantised base is held in integers")
     if trained == loaded:
         return passed("dtype-mismatch", "evaluation")
     return failed(
@@ -134,12 +152,15 @@ def check_dtype(recorded: str, model: Any) -> Outcome:  # noqa: ANN401 - any cau
 
 
 def dtype_of(model: Any) -> str:  # noqa: ANN401 - any torch module
-    """The dtype in which most of a model's weights are held; the adapter's own do not count where there are others."""
-    sizes: dict[str, int] = {}
+    """The dtype in which most matrices of a model are held; the adapter's own do not count where there are others.
+
+    By number, not by size: embeddings alone may outweigh all layers, and are sometimes held in another dtype.
+    """
+    counts: dict[str, int] = {}
     for name, weight in model.named_parameters():
-        if weight.is_floating_point() and "lora_" not in name and ".modules_to_save." not in name:
-            sizes[str(weight.dtype)] = sizes.get(str(weight.dtype), 0) + weight.numel()
-    return long_name(max(sizes, key=lambda dtype: sizes[dtype], default="unknown"))
+        if weight.is_floating_point() and weight.dim() > 1 and "lora_" not in name and ".modules_to_save." not in name:
+            counts[str(weight.dtype)] = counts.get(str(weight.dtype), 0) + 1
+    return long_name(max(counts, key=lambda dtype: counts[dtype], default="unknown"))
 
 
 def long_name(dtype: str) -> str:

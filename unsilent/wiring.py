@@ -41,6 +41,8 @@ def check_frozen_base(model: torch.nn.Module) -> Outcome:
         Failed with the names and the trainable share; skipped for a model without an adapter (full fine-tuning).
     """
     if not getattr(model, "peft_config", None):
+        model = getattr(model, "module", model)  # as DataParallel and its like wrap it
+    if not getattr(model, "peft_config", None):
         return skipped("base-not-frozen", STAGE, "no PEFT adapter: full fine-tuning trains the base on purpose")
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     try:
@@ -71,6 +73,9 @@ def _adapter_parameters(model: Any) -> set[int]:  # noqa: ANN401 - a PEFT model
     by_storage = {weight.data_ptr(): id(weight) for weight in named.values() if weight.device.type != "meta"}
     # prompts and prefixes are saved as what their encoder computes, so the encoder's own weights count
     own = {id(weight) for name, weight in named.items() if name.startswith("prompt_encoder.")}
+    # what carries the tuner's own prefix in its name is the tuner's, such as the shared bank of VB-LoRA
+    prefix = getattr(getattr(model, "base_model", None), "prefix", "") or "lora_"
+    own |= {id(weight) for name, weight in named.items() if f".{prefix}" in name}
     for adapter in model.peft_config:
         saved = get_peft_model_state_dict(model, named, adapter, save_embedding_layers=False).values()
         own |= {by_storage.get(weight.data_ptr(), id(weight)) for weight in saved} | {id(weight) for weight in saved}
@@ -100,16 +105,19 @@ def check_fp16(
     Source:
         The project's reports; ``fp16=True`` on a CPU trains in fp32 without a word (transformers 5.23).
     """
-    device = next((weight.device for weight in model.parameters()), None)
+    device = getattr(arguments, "device", None) or next((weight.device for weight in model.parameters()), None)
     on_cuda = device is not None and device.type == "cuda"
     wants_fp16 = bool(getattr(arguments, "fp16", False))
-    scaled = scaler is not None or (wants_fp16 and on_cuda)
+    by_deepspeed = bool(getattr(arguments, "deepspeed", None))  # which scales by itself
+    scaled = (wants_fp16 and on_cuda) or by_deepspeed or _is_enabled(scaler)
     dtypes = {kind: _dtypes(model, trained=kind == "trainable") for kind in ("trainable", "frozen")}
     reasons = {}
     if "float16" in dtypes["trainable"]:
         reasons["trainable weights in fp16"] = "updates below 6e-8 vanish and no gradient scaler can unscale them"
     elif "float16" in dtypes["frozen"] and not scaled:
         reasons["a base in fp16 without a gradient scaler"] = "activations beyond 65504 become inf, small gradients 0"
+    if not scaled and _computes_in_fp16(model, device):
+        reasons["fp16 activations without a gradient scaler"] = "autocast or a quantised layer computes in fp16"
     if wants_fp16 and not on_cuda:
         reasons["fp16=True without CUDA"] = "Trainer makes no scaler there, and trains in fp32 without a word"
     if getattr(arguments, "fp16_full_eval", False):
@@ -128,6 +136,20 @@ def check_fp16(
         "its training arguments. What to do: use bf16=True where the hardware has it, else fp32.",
         {"reasons": reasons, "dtypes": {kind: sorted(found) for kind, found in dtypes.items()}, "scaler": scaled},
     )
+
+
+def _is_enabled(scaler: Any) -> bool:  # noqa: ANN401 - a GradScaler, or one's own
+    """A scaler that is there but not enabled scales nothing."""
+    return scaler is not None and bool(getattr(scaler, "is_enabled", lambda: True)())
+
+
+def _computes_in_fp16(model: torch.nn.Module, device: torch.device | None) -> bool:
+    """Whether autocast is on around the call in fp16, or a quantised layer of the model computes in it."""
+    import torch  # noqa: PLC0415
+
+    kind = device.type if device is not None else "cpu"
+    autocast = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) is torch.float16
+    return autocast or any(getattr(module, "compute_dtype", None) is torch.float16 for module in model.modules())
 
 
 def _dtypes(model: torch.nn.Module, *, trained: bool) -> set[str]:
@@ -149,13 +171,14 @@ def _has_bf16(device: torch.device | None) -> bool:
     return False
 
 
-def check_batch(  # noqa: PLR0913 - a plan, and what it runs on
+def check_batch(  # noqa: PLR0911, PLR0913 - a plan, and what it runs on; each way out has its own words
     model: torch.nn.Module,
     row: Mapping[str, torch.Tensor],
     *,
     micro_batch_size: int,
     accumulation_steps: int,
     effective_batch: int | None = None,
+    world_size: int = 1,
     memory_bytes: int | None = None,
     autocast: torch.dtype | None = None,
 ) -> Outcome:
@@ -169,7 +192,8 @@ def check_batch(  # noqa: PLR0913 - a plan, and what it runs on
         row: The longest row, collated: tensors of shape (1, T).
         micro_batch_size: Rows a forward pass.
         accumulation_steps: Forward passes an optimizer step.
-        effective_batch: Rows an optimizer step that were meant; None where nobody said.
+        effective_batch: Rows an optimizer step that were meant, over all processes; None where nobody said.
+        world_size: Processes that train together, each with this plan.
         memory_bytes: Memory of the device; None asks torch, which knows it for CUDA.
         autocast: dtype of the activations, where autocast is on.
 
@@ -178,21 +202,32 @@ def check_batch(  # noqa: PLR0913 - a plan, and what it runs on
         skipped when neither can be judged.
     """
     slug = "micro-batch-too-large"
-    rows = micro_batch_size * accumulation_steps
+    rows = micro_batch_size * accumulation_steps * world_size
     if effective_batch is not None and rows != effective_batch:
         return failed(
             slug,
             STAGE,
             f"Expected an effective batch of {effective_batch} rows, but got {micro_batch_size} x {accumulation_steps} "
-            f"= {rows}. Where: the batch plan. What to do: let accumulation make up for a smaller micro-batch.",
-            {"micro_batch_size": micro_batch_size, "accumulation_steps": accumulation_steps, "meant": effective_batch},
+            f"x {world_size} process(es) = {rows}. Where: the batch plan. What to do: let accumulation make up for it.",
+            {"micro_batch_size": micro_batch_size, "rows": rows, "meant": effective_batch, "processes": world_size},
         )
     memory = memory_bytes or _device_memory(model)
     if not memory:
         if effective_batch is not None:
             return passed(slug, STAGE)
         return skipped(slug, STAGE, "neither the device's memory nor the intended effective batch is known")
-    once, kept = _kept_for_backward(model, row, autocast)
+    try:
+        once, kept = _kept_for_backward(model, row, autocast)
+    except Exception as error:  # noqa: BLE001 - anybody's model may raise anything
+        if "out of memory" not in str(error).lower() and "allocate memory" not in str(error):
+            return skipped(slug, STAGE, f"a forward pass over one row raised {type(error).__name__}: {error}")
+        return failed(
+            slug,
+            STAGE,
+            f"Expected at least two rows to fit into {memory / 1e9:.1f} GB, but got {type(error).__name__}. Where: a "
+            "forward pass to measure them. What to do: use gradient checkpointing, shorter rows, or a smaller base.",
+            {"micro_batch_size": micro_batch_size, "memory_bytes": memory, "rows_that_fit": 0},
+        )
     weights = sum(weight.numel() * weight.element_size() for weight in model.parameters())
     trained = sum(w.numel() * (w.element_size() + ADAM_BYTES) for w in model.parameters() if w.requires_grad)
     fixed = weights + trained + once
@@ -224,15 +259,23 @@ def _kept_for_backward(
 ) -> tuple[int, int]:
     """Bytes that autograd keeps for the backward pass: once, whatever the batch, and for each row.
 
-    Told apart by one row against two: under autocast the cast copies of the weights are kept once.
+    Told apart by one row against two: under autocast the cast copies of the weights are kept once. With gradient
+    checkpointing one layer at a time is computed again and keeps what it keeps without: its share is added.
     """
-    one = _kept_bytes(model, row, autocast)
-    two = _kept_bytes(
-        model,
-        {name: value.repeat(2, *[1] * (value.dim() - 1)) if value.dim() > 1 else value for name, value in row.items()},
-        autocast,
-    )
-    return max(0, 2 * one - two), two - one
+    two = {name: value.repeat(2, *[1] * (value.dim() - 1)) if value.dim() > 1 else value for name, value in row.items()}
+    one_row = _kept_bytes(model, row, autocast)
+    by_row = _kept_bytes(model, two, autocast) - one_row
+    once = max(0, one_row - by_row)
+    spared: list[Any] = [one for one in model.modules() if getattr(one, "gradient_checkpointing", False) is True]
+    if spared:
+        try:
+            for module in spared:
+                module.gradient_checkpointing = False
+            by_row += (_kept_bytes(model, two, autocast) - _kept_bytes(model, row, autocast)) // len(spared)
+        finally:
+            for module in spared:
+                module.gradient_checkpointing = True
+    return once, by_row
 
 
 def _kept_bytes(model: torch.nn.Module, batch: Mapping[str, torch.Tensor], autocast: torch.dtype | None) -> int:
@@ -292,12 +335,15 @@ def check_dtype_argument(load: Callable[[torch.dtype], Any], dtype: torch.dtype)
             loaded = load(dtype)
     except Exception as error:  # noqa: BLE001 - anybody's loader may raise anything
         return skipped(slug, STAGE, f"the loader raised {type(error).__name__}: {error}")
-    model = loaded if hasattr(loaded, "parameters") else loaded.model
+    model = loaded if hasattr(loaded, "parameters") else getattr(loaded, "model", None)
     sizes: dict[torch.dtype, int] = {}
-    for weight in model.parameters():
-        sizes[weight.dtype] = sizes.get(weight.dtype, 0) + weight.numel()
+    for weight in model.parameters() if model is not None and hasattr(model, "parameters") else ():
+        if weight.is_floating_point():
+            sizes[weight.dtype] = sizes.get(weight.dtype, 0) + weight.numel()
+    if not sizes:
+        return skipped(slug, STAGE, f"the loader returned {type(loaded).__name__}, without weights to look at")
     got = max(sizes, key=lambda kind: sizes[kind])
-    about = [text for text in heard if "dtype" in text and ("deprecat" in text or "torch_dtype" in text)]
+    about = [text for text in heard if "torch_dtype" in text]
     if got == dtype and not about:
         return passed(slug, STAGE)
     found = f"{got}" if got != dtype else f"the warning {about[0]!r}"
@@ -312,7 +358,7 @@ def check_dtype_argument(load: Callable[[torch.dtype], Any], dtype: torch.dtype)
 
 @contextlib.contextmanager
 def _listening(heard: list[str]) -> Iterator[None]:
-    """Collect what a user would see: Python's warnings, and what transformers says through its logger."""
+    """Collect Python's warnings, hidden ones too, and what transformers says through its logger."""
 
     class Ear(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -45,7 +45,7 @@ def test_check_finds_it(tiny_base: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "lacking"),
     [([], "configuration and weights"), (["notes.txt"], "configuration and weights"),
-     (["adapter_config.json"], "weights"), (["adapter_model.safetensors"], "adapter_config.json")],
+     (["adapter_config.json"], "weights"), (["adapter_model.bin"], "adapter_config.json")],
     ids=["empty", "wrong folder", "configuration alone", "weights alone"],
 )  # fmt: skip
 def test_check_finds_a_folder_without_one(tmp_path: Path, names: list[str], lacking: str) -> None:

@@ -41,7 +41,7 @@ def test_check_finds_it(llm: BaseLLM) -> None:
 
     assert (outcome.status, outcome.slug) == ("failed", "answer-rate-inflated")
     assert "Expected NaN for a completion without a number, but got 0.0" in outcome.message
-    assert outcome.evidence["tried"] == 6
+    assert outcome.evidence["tried"] == 10
 
 
 def test_healthy_twin_is_left_alone(llm: BaseLLM, small_data: Path) -> None:

@@ -81,7 +81,7 @@ def test_check_finds_another_effective_batch() -> None:
     """Twice the rows with the same accumulation are twice the effective batch."""
     outcome = plan(*faults.grow_micro_batch_alone(8, 4))
 
-    assert "Expected an effective batch of 32 rows, but got 16 x 4 = 64" in outcome.message
+    assert "Expected an effective batch of 32 rows, but got 16 x 4 x 1 process(es) = 64" in outcome.message
 
 
 def test_healthy_twin_is_left_alone() -> None:

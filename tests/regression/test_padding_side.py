@@ -48,7 +48,7 @@ def test_check_finds_it(llm: BaseLLM, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert (outcome.status, outcome.slug) == ("failed", "padding-side")
     assert "Expected the same completion alone and in a batch" in outcome.message
-    assert (outcome.evidence["differing"], outcome.evidence["shorter"], outcome.evidence["unpadded"]) == (3, 3, 0)
+    assert (outcome.evidence["differing"], outcome.evidence["prompts"], outcome.evidence["unpadded"]) == (3, 4, 0)
 
 
 def test_healthy_twin_is_left_alone(llm: BaseLLM) -> None:

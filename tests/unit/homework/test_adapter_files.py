@@ -260,3 +260,38 @@ def test_manifest_of_a_real_run_has_the_schema(tiny_base: Path, small_data: Path
     assert find_changes(tmp_path / "out", manifest) == {}
     assert set(manifest["files"]) == {"README.md", "adapter_config.json", "adapter_model.safetensors", "curve.png"}
     assert json.dumps(manifest["base"]["name"]) == json.dumps(str(tiny_base))
+
+
+def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
+    """A name that leads nowhere, for ever."""
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+
+    with pytest.raises(OutputRefused, match="a name that the file system takes"):
+        files.locate(str(tmp_path / "a" / "c"))
+
+
+def test_line_ends_of_git_are_no_change(tmp_path: Path) -> None:
+    """Autocrlf rewrites the configuration; it is the same configuration."""
+    support.write_adapter(tmp_path)
+    config = tmp_path / files.CONFIG
+    config.write_bytes(config.read_bytes().replace(b"\n", b"\r\n"))
+
+    files.must_be_as_written(*found_in(tmp_path))
+
+
+def test_manifest_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    """A pipe would never end; a folder is no manifest."""
+    os.mkfifo(tmp_path / files.MANIFEST)
+
+    with pytest.raises(AdapterRefused, match="schema None"):
+        files.read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("content", ['{"base_model_name_or_path": null}', "[" * 100_000], ids=["null", "deep"])
+def test_odd_configuration_is_refused(tmp_path: Path, content: str) -> None:
+    """Null is no name, and nesting no reason for a traceback."""
+    (tmp_path / files.CONFIG).write_text(content)
+
+    with pytest.raises(AdapterRefused, match="names the base"):
+        files.base_in_config(tmp_path)

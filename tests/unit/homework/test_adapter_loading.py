@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import faults
 import pytest
@@ -141,7 +142,7 @@ def test_renamed_keys_are_refused(adapter: Path) -> None:
     """[adapter-keys-ignored] PEFT warns and goes on with a fresh adapter; here it is an error."""
     faults.rename_keys(adapter / WEIGHTS[0])
 
-    with pytest.raises(AdapterRefused, match="Found missing adapter keys"):
+    with pytest.raises(AdapterRefused, match="28 of 28 tensors missing on disk"):
         load(adapter)
 
 
@@ -162,3 +163,39 @@ def test_untrained_adapter_is_refused_unless_it_is_to_be_trained(tiny_base: Path
     with pytest.raises(AdapterRefused, match=r"every lora_B is zero \(14 of 14 tensors\)"):
         load(folder)
     assert load(folder, is_trainable=True).model.training
+
+
+@pytest.mark.parametrize(
+    "change", [lambda folder: folder, support.as_bin, support.as_shards], ids=["st", "bin", "shards"]
+)
+def test_lost_tensors_are_refused_in_every_format(adapter: Path, change: Any) -> None:  # noqa: ANN401
+    """A layer that is missing is missing, however the rest is stored."""
+    faults.drop_tensors(adapter)
+    change(adapter)
+
+    with pytest.raises(AdapterRefused, match=r"14 of 28 tensors missing on disk"):
+        load(adapter)
+
+
+def test_tensors_without_a_place_are_refused(adapter: Path) -> None:
+    """A tensor of a layer that the base does not have was trained for another one."""
+    from safetensors.torch import load_file, save_file
+
+    path = adapter / WEIGHTS[0]
+    save_file(load_file(path) | {"base_model.model.model.layers.9.mlp.up_proj.lora_A.weight": torch.ones(4, 32)}, path)
+
+    with pytest.raises(AdapterRefused, match=r"1 tensors that find no place, .*layers\.9"):
+        load(adapter)
+
+
+@pytest.mark.filterwarnings("ignore:.*tie_word_embeddings:UserWarning")
+def test_untrained_embeddings_are_refused(tiny_base: Path, tmp_path: Path) -> None:
+    """LoRA on embeddings begins with a zero A instead of a zero B."""
+    from peft import LoraConfig, get_peft_model
+
+    adapted = get_peft_model(support.tiny_model(), LoraConfig(r=2, target_modules=["embed_tokens"]))
+    adapted.peft_config["default"].base_model_name_or_path = str(tiny_base)
+    adapted.save_pretrained(tmp_path / "fresh", save_embedding_layers=False)
+
+    with pytest.raises(AdapterRefused, match="created and never trained"):
+        load(tmp_path / "fresh")

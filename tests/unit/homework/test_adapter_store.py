@@ -16,6 +16,7 @@ from homework import adapter_store as store
 from homework import replacing
 from homework.adapter_files import CONFIG, MANIFEST, WEIGHTS
 from homework.errors import AdapterRefused, OutputRefused
+from unsilent.manifest import seal_of
 
 
 class FakeAdapter:
@@ -210,18 +211,32 @@ def test_command_says_which_adapter_is_there(
     )
 
 
-def test_command_puts_interrupted_saves_right(
+def test_command_keeps_what_an_interrupted_save_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An older one in place is exchanged for the whole newer one; half a one is removed."""
+    """A whole newer one is kept beside the one in place, which stays; half a one is removed."""
     save(tmp_path / "out", FakeAdapter("old"))
     interrupt(tmp_path / "out", monkeypatch)
     (tmp_path / ".out.saving-x" / "new").mkdir(parents=True)
 
     assert status(monkeypatch, tmp_path / "out") == 0
-    assert "an interrupted save was finished" in capsys.readouterr().out
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert saved(tmp_path / "out") == "interrupted"
+    assert "2 interrupted save(s) found; the newer adapter of one is kept in" in capsys.readouterr().out
+    kept = next(path for path in tmp_path.iterdir() if path.name != "out")
+    assert (saved(tmp_path / "out"), saved(kept)) == ("old", "interrupted")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_recovery_never_touches_what_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An adapter without a manifest, and notes, stay where they are, whatever a killed process left beside them."""
+    interrupt(tmp_path / "out", monkeypatch)
+    support.as_bin(support.write_adapter(tmp_path / "out", manifest=False))
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    before = sorted(path.name for path in (tmp_path / "out").iterdir())
+    with pytest.raises(OutputRefused, match="other things in it"):
+        store.claim_output(tmp_path / "out", overwrite=False)
+
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == before
+    assert [saved(path) for path in tmp_path.iterdir() if path.name.startswith("out.kept-")] == ["interrupted"]
 
 
 def test_command_removes_half_a_save(
@@ -232,7 +247,48 @@ def test_command_removes_half_a_save(
     (tmp_path / ".out.saving-x" / "new").mkdir(parents=True)
 
     assert status(monkeypatch, tmp_path / "out") == 0
-    assert "1 interrupted save(s) removed; what was in place stays" in capsys.readouterr().out
+    assert "1 interrupted save(s) found; removed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["README.md", "manifest.json"])
+def test_files_of_others_may_have_our_names(tmp_path: Path, name: str) -> None:
+    """Without an adapter in the folder, a README is somebody's, and so is a web page's manifest."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("mine")
+
+    with pytest.raises(OutputRefused, match="other things in it"):
+        store.claim_output(tmp_path / "out", overwrite=True)
+
+
+def test_claim_refuses_a_mount_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mount point cannot be renamed; better to know before the training."""
+    monkeypatch.setattr(Path, "is_mount", lambda self: True)
+
+    with pytest.raises(OutputRefused, match="a mount point"):
+        store.claim_output(tmp_path / "out", overwrite=False)
+
+
+def test_claim_refuses_a_name_too_long_to_save_to(tmp_path: Path) -> None:
+    """Saving needs a longer name beside the folder than the folder's own."""
+    with pytest.raises(OutputRefused, match="File name too long"):
+        store.claim_output(tmp_path / ("y" * 245), overwrite=False)
+
+
+def test_no_room_for_temporary_files_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no place for temporary files, nothing can be kept, and that is said."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+
+    with pytest.raises(OutputRefused, match="make room and train again"):
+        save(tmp_path / "out", FakeAdapter(fails=1))
+
+
+def test_log_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A manifest from elsewhere may hold anything where ours holds a log."""
+    content = store.read_manifest(support.write_adapter(tmp_path / "out")) | {"log": []}
+    (tmp_path / "out" / MANIFEST).write_text(json.dumps(content | {"seal": seal_of(content)}))
+
+    assert status(monkeypatch, tmp_path / "out") == 0
+    assert "None steps" in capsys.readouterr().out
 
 
 def test_command_cannot_vouch_without_a_manifest(

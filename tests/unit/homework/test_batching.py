@@ -74,8 +74,13 @@ def test_more_than_planned_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("micro", "effective", "message"),
-    [(5, 32, "divides the effective batch of 32"), (64, 32, "one of 1, 2, 4, 8, 16, 32"), (0, 0, "at least 1 row")],
-    ids=["no divisor", "larger than the batch", "no batch"],
+    [
+        (5, 32, "divides the effective batch of 32"),
+        (64, 32, "one of 1, 2, 4, 8, 16, 32"),
+        (0, 0, "at least 1 row"),
+        (0, 10**10, "at most 65536"),
+    ],
+    ids=["no divisor", "larger than the batch", "no batch", "endless batch"],
 )
 def test_impossible_plans_are_refused(micro: int, effective: int, message: str) -> None:
     """The error says which numbers would do."""

@@ -71,6 +71,7 @@ def test_environment_overrides_the_automatic_choice(
         ({"SFT_MICRO_BATCH_SIZE": "0"}, {}, "whole number above 0, but got '0'"),
         ({"SFT_MICRO_BATCH_SIZE": "abc"}, {}, "but got 'abc'"),
         ({"SFT_MICRO_BATCH_SIZE": "²"}, {}, "but got '²'"),
+        ({"SFT_MICRO_BATCH_SIZE": "1_6"}, {}, "but got '1_6'"),
         ({"SFT_MICRO_BATCH_SIZE": "64"}, {}, r"effective batch of 32, but got 64 x \?. Where: SFT_MICRO_BATCH_SIZE"),
         ({"SFT_MICRO_BATCH_SIZE": "4"}, {"micro_batch_size": 8}, "but got 8 by option and 4"),
         ({"SFT_GRAD_ACCUM_STEPS": "-1"}, {}, "but got '-1'"),

@@ -176,48 +176,53 @@ def leave_behind(folder: Path, **contents: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("in_place", "left", "expected"),
+    ("in_place", "left", "expected", "beside"),
     [
-        (None, {"new": "2"}, "2"),
-        (None, {"new": "2", "old": "1"}, "2"),
-        (None, {"old": "1"}, "1"),
-        ("1", {"new": "2"}, "2"),
-        ("2", {"new": "1"}, "2"),
-        ("1", {}, "1"),
-        (None, {}, None),
+        (None, {"new": "2"}, "2", []),
+        (None, {"new": "2", "old": "1"}, "2", []),
+        (None, {"old": "1"}, "1", []),
+        ("1", {"new": "2"}, "1", ["2"]),
+        ("2", {"new": "1"}, "2", []),
+        ("1", {}, "1", []),
+        (None, {}, None, []),
     ],
-    ids=[
-        "first save",
-        "between renames",
-        "half a new one",
-        "before the exchange",
-        "after it",
-        "nothing new",
-        "nothing",
-    ],
+    ids=["first save", "two renames", "half a new one", "before the exchange", "after it", "nothing new", "nothing"],
 )
-def test_recovery_puts_the_newest_whole_one_in_place(
-    tmp_path: Path, in_place: str | None, left: dict[str, str], expected: str | None
+def test_recovery_loses_nothing_newer(
+    tmp_path: Path, in_place: str | None, left: dict[str, str], expected: str | None, beside: list[str]
 ) -> None:
-    """Whatever moment the process was killed at, one whole folder is in place, and nothing is left beside it."""
+    """A free place is taken by the newest; a taken one stays, and what is newer than it is kept beside it."""
     if in_place:
         make(tmp_path / "out", in_place)
     scratch = leave_behind(tmp_path / "out", **left)
-    put_back, removed = replacing.recover(tmp_path / "out", content_of)
+    put_back, kept, removed = replacing.recover(tmp_path / "out", content_of)
 
     assert content_of(tmp_path / "out") == expected
     assert (put_back is not None) == (in_place != expected)
+    assert [content_of(path) for path in kept] == beside
     assert removed == [scratch]
     assert not scratch.exists()
+
+
+def test_recovery_keeps_beside_what_it_cannot_compare(tmp_path: Path) -> None:
+    """Something of unknown age in place is never replaced."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes").touch()
+    leave_behind(tmp_path / "out", new="2", old="1")
+    put_back, kept, _ = replacing.recover(tmp_path / "out", content_of)
+
+    assert put_back is None
+    assert [content_of(path) for path in kept] == ["2", "1"]
+    assert (tmp_path / "out" / "notes").exists()
 
 
 def test_living_process_is_left_alone(tmp_path: Path) -> None:
     """A scratch folder that is locked belongs to somebody."""
     scratch = leave_behind(tmp_path / "out", new="2")
     with filelock.FileLock(scratch / "lock"):
-        assert replacing.recover(tmp_path / "out", content_of) == (None, [])
+        assert replacing.recover(tmp_path / "out", content_of) == (None, [], [])
 
-    assert replacing.recover(tmp_path / "out", content_of)[1] == [scratch]
+    assert replacing.recover(tmp_path / "out", content_of)[2] == [scratch]
 
 
 def test_names_are_taken_literally(tmp_path: Path) -> None:

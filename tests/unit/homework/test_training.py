@@ -271,3 +271,11 @@ def test_scaler_does_not_excuse_everything(log: list[dict[str, float]]) -> None:
     """A scaler that still skips at the end, or a loss that is not finite, is no healthy run."""
     with pytest.raises(TrainingFailed, match="not saved"):
         training._must_be_finite(log, scaled=True)
+
+
+def test_weights_that_end_as_nan_are_not_saved(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
+    """A last step that is too large leaves a finite log and NaN logits: the model is asked before it is saved."""
+    with pytest.raises(TrainingFailed, match="a trained model whose logits are finite, but got NaN or inf"):
+        support.train_tiny(tiny_base, tmp_path / "out", max_steps=1, lr=1e18)
+
+    assert not (tmp_path / "out").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import support
 
@@ -68,8 +69,16 @@ def test_doubled_component_is_found(tmp_path: Path) -> None:
     """Asked for homework/out, found homework/homework/out."""
     adapter = support.write_adapter(tmp_path / "homework" / "homework" / "out")
 
-    assert find_doubled(tmp_path / "homework" / "out") == adapter
+    assert find_doubled(tmp_path / "homework" / "out") == (tmp_path / "homework" / "out", adapter)
     assert find_doubled(tmp_path / "homework" / "other") is None
+
+
+def test_doubled_run_of_components_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package in src, and a path that names both, from anywhere."""
+    support.write_adapter(tmp_path / "src" / "homework" / "src" / "homework" / "out")
+    monkeypatch.chdir(tmp_path / "src")
+
+    assert find_doubled(Path("homework/out")) == (Path("homework/out"), Path("homework/src/homework/out"))
 
 
 def test_repository_named_as_its_package_is_healthy(tmp_path: Path) -> None:
@@ -82,11 +91,46 @@ def test_repository_named_as_its_package_is_healthy(tmp_path: Path) -> None:
     assert (plain, find_doubled(adapter)) == (None, None)
 
 
+def test_adapter_named_as_its_folder_is_healthy(tmp_path: Path) -> None:
+    """PEFT saves several adapters into folders of their names, and one may have the name of the folder above."""
+    for name in ("sft", "dpo"):
+        support.write_adapter(tmp_path / "sft" / name)
+
+    assert find_doubled(tmp_path / "sft") is None
+    assert read_folder(tmp_path / "sft").several == ["dpo", "sft"]
+
+
 def test_folder_below_its_own_package_is_found(tmp_path: Path) -> None:
     """The outer one is the package, the inner one only a folder: a path was resolved twice."""
     (tmp_path / "homework").mkdir()
     (tmp_path / "homework" / "__init__.py").touch()
     adapter = support.write_adapter(tmp_path / "homework" / "homework" / "out")
 
-    assert find_doubled(adapter) == adapter
+    assert find_doubled(adapter) == (tmp_path / "homework" / "out", adapter)
     assert find_doubled(tmp_path / "homework" / "homework" / "nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["optimizer.pt", "scheduler.pt", "training_args.bin", "rng_state.pth", "model.safetensors"], []),
+        (["adapter.bin"], ["adapter.bin"]),
+        (["weights.safetensors"], ["weights.safetensors"]),
+    ],
+    ids=["a Trainer's own", "another pickle", "LoRA under another name"],
+)
+def test_weights_under_other_names(tmp_path: Path, names: list[str], expected: list[str]) -> None:
+    """Only what may be an adapter's: a Trainer's pickles and the weights of a whole model are not."""
+    from safetensors.numpy import save_file
+
+    support.write_adapter(tmp_path, manifest=False)
+    (tmp_path / "adapter_model.safetensors").rename(tmp_path / "kept")
+    for name in names:
+        (tmp_path / name).touch()
+    if "weights.safetensors" in names:
+        (tmp_path / "kept").rename(tmp_path / "weights.safetensors")
+    if "model.safetensors" in names:
+        save_file({"lm_head.weight": np.ones(2)}, tmp_path / "model.safetensors")
+    (tmp_path / "rubbish.safetensors").write_text("rubbish")
+
+    assert read_folder(tmp_path).other_weights == expected

@@ -132,6 +132,30 @@ def test_check_adapter_prints_the_verdict_first(
     assert "skipped: adapter-overwritten (no manifest.json beside the adapter" in printed
 
 
+def test_what_was_noticed_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A README edited since training is no finding, and is mentioned."""
+    support.write_adapter(tmp_path / "a")
+    (tmp_path / "a" / "README.md").write_text("my notes")
+
+    assert run(monkeypatch, "check", "adapter", str(tmp_path / "a")) == 0
+    assert "noticed: changed since training, beside the adapter itself: README.md" in capsys.readouterr().out
+
+
+def test_names_beyond_the_screens_encoding(tmp_path: Path) -> None:
+    """A folder whose name the terminal cannot show is judged like any other."""
+    support.write_adapter(tmp_path / "ünï", manifest=False)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "unsilent", "check", "adapter", str(tmp_path / "ünï")],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "passed" in done.stdout
+
+
 def test_check_adapter_with_a_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -50,7 +50,12 @@ def test_evidence_names_the_texts() -> None:
     assert "return float('nan')" in found.message
 
 
-@pytest.mark.parametrize("parse", [float, lambda text: None], ids=["raises", "returns None"])
+def test_none_is_no_number() -> None:
+    """A parser may say None where there is no number."""
+    assert check_answer_rate(lambda text: None).status == "passed"
+
+
+@pytest.mark.parametrize("parse", [float, lambda text: "text"], ids=["raises", "returns text"])
 def test_parser_that_cannot_be_judged_is_skipped(parse: object) -> None:
     """A parser that raises, or returns no number at all, is neither passed nor failed, and the reason is given."""
     assert callable(parse)
@@ -62,12 +67,12 @@ def test_parser_that_cannot_be_judged_is_skipped(parse: object) -> None:
 
 def test_prompts_of_one_length_cannot_be_judged() -> None:
     """Nothing is padded, so nothing can go wrong there."""
-    assert "no prompt is shorter" in check_padding(lambda prompts: prompts, ["a", "b"]).reason
+    assert "all prompts are of one length" in check_padding(lambda prompts: prompts, ["a", "b"]).reason
 
 
 def test_sampling_cannot_be_judged() -> None:
     """Completions that differ between two equal calls say nothing about padding."""
-    texts = iter("abcdefgh")
+    texts = iter("abcdefghijklmnop")
 
     outcome = check_padding(lambda prompts: [next(texts) for _ in prompts], ["a", "bb"])
     assert "not greedy" in outcome.reason
@@ -77,7 +82,7 @@ def test_rounding_is_told_from_padding() -> None:
     """A batch that changes completions without any padding is rounding, which is said."""
     outcome = check_padding(lambda prompts: [f"{prompt}{len(prompts) > 1}" for prompt in prompts], ["a", "bb"])
 
-    assert outcome.reason == "1 of 1 prompts change in a batch of equal lengths too: rounding, not padding"
+    assert outcome.reason == "2 of 2 prompts change in a batch of equal lengths too: rounding, not padding"
 
 
 def test_few_changed_prompts_are_rounding() -> None:
@@ -88,3 +93,19 @@ def test_few_changed_prompts_are_rounding() -> None:
         return ["!" if prompt == "a" and len(asked) > 1 else prompt for prompt in asked]
 
     assert check_padding(generate, prompts).status == "passed"
+
+
+def test_generator_that_raises_cannot_be_judged() -> None:
+    """Too few completions, or an exception, is not padding."""
+    assert "the generator raised IndexError" in check_padding(lambda prompts: [], ["a", "bb"]).reason
+
+
+def test_longest_in_characters_may_be_short_in_tokens() -> None:
+    """Which prompt is padded is a matter of tokens, which only the generator knows."""
+    tokens = {"a few plain words": 3, "°ü°": 9}
+
+    def generate(asked: list[str]) -> list[str]:
+        longest = max(tokens[prompt] for prompt in asked)
+        return [f"{prompt}{'!' if tokens[prompt] < longest else ''}" for prompt in asked]
+
+    assert check_padding(generate, list(tokens)).status == "failed"

@@ -47,3 +47,39 @@ def test_loader_that_raises_after_creating() -> None:
         "a folder that is empty": "refused; created adapter_config.json",
         "a folder that is other": "refused; created adapter_config.json",
     }
+
+
+def test_finder_that_opens_the_weights() -> None:
+    """The made-up safetensors are real ones, for finders that read their headers."""
+    from safetensors import safe_open
+
+    def find(folder: Path) -> bool:
+        for path in folder.glob("*.safetensors"):
+            with safe_open(path, "np") as file:
+                return bool(file.keys())
+        return (folder / "adapter_model.bin").is_file()
+
+    assert check_finder(find).status == "passed"
+
+
+def test_none_is_a_word() -> None:
+    """A loader may return None for a missing adapter, or end its program."""
+
+    def leave(folder: Path) -> None:
+        raise SystemExit(2)
+
+    assert check_missing(lambda folder: None).status == "passed"
+    assert check_missing(leave).status == "passed"
+
+
+def test_loader_that_creates_weights_beside_a_configuration() -> None:
+    """A configuration alone is no adapter, and nothing is to be made of it."""
+
+    def load(folder: Path) -> None:
+        if not (folder / "adapter_config.json").is_file():
+            raise FileNotFoundError
+        (folder / "adapter_model.safetensors").touch()
+
+    assert check_missing(load).evidence["wrong"] == {
+        "a folder that is configured": "refused; created adapter_model.safetensors"
+    }

@@ -10,7 +10,7 @@ import pytest
 import support
 import torch
 
-from unsilent.parity import BOUNDS, check_dtype, check_reload, dtype_of, record_logits
+from unsilent.parity import BOUNDS, check_dtype, check_reload, dtype_of, is_finite, record_logits
 
 PROMPTS = ["How many?", "How many of them are there?"]
 
@@ -100,3 +100,56 @@ def test_adapter_does_not_count_as_base() -> None:
     """An fp32 adapter on a bf16 base is a model in bf16; a module without weights has no dtype."""
     assert dtype_of(support.tiny_adapter(dtype=torch.bfloat16)) == "bfloat16"
     assert dtype_of(torch.nn.ReLU()) == "unknown"
+
+
+MALFORMED: list[dict[str, object]] = [
+    {"asked": "x"},
+    {"dtype": "float32", "asked": "x"},
+    {"dtype": "float32", "asked": [{"ids": [3]}]},
+    {"dtype": "float32", "asked": [{"ids": [3, 4], "begin": 1, "top": [[]], "prompt": "x"}]},
+    {"dtype": "float32", "asked": [{"ids": [3, 4], "begin": 1, "top": [], "prompt": "x"}]},
+]
+
+
+@pytest.mark.parametrize("recorded", MALFORMED, ids=["no dtype", "text", "no top", "no numbers", "no position"])
+def test_malformed_records_are_skipped(model: torch.nn.Module, recorded: dict[str, object]) -> None:
+    """Whatever a manifest from elsewhere holds: nothing is compared, and that is said."""
+    assert check_reload(recorded, model).status == "skipped"
+
+
+def test_empty_prompt_is_not_asked(model: torch.nn.Module) -> None:
+    """There is no position to look at."""
+    assert len(record_logits(model, support.tiny_tokenizer(), ["", "x"])["asked"]) == 1
+
+
+def test_bf16_bound_finds_a_lost_layer() -> None:
+    """In bf16, too, half an adapter is another model; rounding to bf16 alone is not."""
+    model = support.tiny_adapter(dtype=torch.bfloat16)
+    recorded = record_logits(model, support.tiny_tokenizer(), PROMPTS)
+    wider = copy.deepcopy(model).float()
+    for name, weight in model.named_parameters():
+        if "lora_B" in name and "layers.1." in name:
+            weight.data.zero_()
+
+    assert check_reload(recorded, wider).status == "passed"
+    assert check_reload(recorded, model).status == "failed"
+
+
+def test_most_matrices_decide_the_dtype() -> None:
+    """Large embeddings in fp32 do not make fp16 layers an fp32 model; integers make it a quantised one."""
+    model = support.tiny_adapter(dtype=torch.float16)
+    model.get_base_model().model.embed_tokens.float()
+    model.get_base_model().lm_head.float()
+    quantised = support.tiny_model()
+    quantised.model.layers[0].mlp.up_proj.weight = torch.nn.Parameter(
+        torch.zeros(64, 32, dtype=torch.uint8), requires_grad=False
+    )
+
+    assert check_dtype("fp32", model).evidence["loaded"] == "float16"
+    assert check_dtype("fp32", quantised).status == "skipped"
+
+
+def test_finite_records() -> None:
+    """NaN in one logit is enough."""
+    assert is_finite({"asked": [{"top": [[[1, 0.5]]]}]})
+    assert not is_finite({"asked": [{"top": [[[1, 0.5]], [[1, math.nan]]]}]})
