@@ -60,7 +60,7 @@ def test_fault_is_real_on_a_cpu(tmp_path: Path) -> None:
 
 FAULTS: dict[str, tuple[Any, dict[str, Any]]] = {
     "fp16 weights": (faults.hold_in_fp16, {}),
-    "fp16 weights and a scaler": (faults.hold_in_fp16, {"scaler": torch.amp.GradScaler("cpu", enabled=False)}),
+    "fp16 weights and a scaler": (faults.hold_in_fp16, {"scaler": torch.amp.GradScaler("cpu")}),
     "fp16 without CUDA": (lambda model: model, {"arguments": SimpleNamespace(fp16=True)}),
     "fp16 evaluation": (lambda model: model, {"arguments": SimpleNamespace(fp16_full_eval=True)}),
     "fp16 as a fallback": (lambda model: model, {"arguments": SimpleNamespace(fp16=True), "asked_for": "auto"}),

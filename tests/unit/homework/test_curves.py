@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-
-import pytest
+from typing import TYPE_CHECKING
 
 from homework import curves
 from homework.curves import draw_curves
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_draw_curves_makes_a_png() -> None:

@@ -143,6 +143,15 @@ def test_what_was_noticed_is_said(
     assert "noticed: changed since training, beside the adapter itself: README.md" in capsys.readouterr().out
 
 
+def test_any_stream_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever calls the program from Python may catch what it prints in a stream of their own."""
+    caught = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", caught)
+
+    assert run(monkeypatch, "explain", "lr-zero") == 0
+    assert "lr-zero" in caught.getvalue()
+
+
 def test_names_beyond_the_screens_encoding(tmp_path: Path) -> None:
     """A folder whose name the terminal cannot show is judged like any other."""
     support.write_adapter(tmp_path / "ünï", manifest=False)
