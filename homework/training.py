@@ -147,6 +147,8 @@ def train(
     log = [record for record in trainer.state.log_history if "loss" in record]
     _must_be_finite(log, scaled=precision.needs_scaler)
     llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
+    # Trainer has wrapped the forward pass in autocast; answers are computed without
+    llm.model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     prompts = [format_fn(*row)["question"] for row in source[:PARITY_PROMPTS]]
     logits = record_logits(llm.model, llm.tokenizer, prompts)
     if not is_finite(logits):

@@ -24,23 +24,26 @@ TOP = 16  # logits kept a position; the rest of the vocabulary is noise beside t
 ANSWER_TOKENS = 8  # a number and its closing tag
 MAX_PROMPTS = 8
 
-# Largest difference of a kept logit, as a share of the span of the 16 kept. Measured on the 135M with a trained
-# adapter, 24 prompts: another attention kernel or thread count moves bf16 by 0.043, fp32 by less than 1e-4; fp16
-# differs from fp32 by 0.0036; an adapter without one of its 30 layers by 0.14 to 0.20, without effect by 1.8.
-BOUNDS: Mapping[str, float] = {"float32": 1e-3, "float16": 1e-2, "bfloat16": 0.08}
+# Difference of a kept logit, largest at a position, as a share of the span of the 16 kept there: the mean over all
+# positions, by the wider dtype. Measured on the 135M with a trained adapter: another attention kernel, autocast or fp32
+# weights move bf16 by 0.018 in the mean and 0.043 at most; fp16 differs from fp32 by 0.002 and 0.0036, fp32 from itself
+# by less than 1e-4; an adapter without one of its 30 layers by 0.06 or more, and 0.14 or more at most.
+BOUNDS: Mapping[str, float] = {"float32": 5e-4, "float16": 4e-3, "bfloat16": 0.04}
+PEAK = 3.0  # a single position may differ by so many times the bound of the mean
 
 
 def record_logits(model: Any, tokenizer: Any, prompts: Sequence[str]) -> dict[str, Any]:  # noqa: ANN401 - any causal language model
     """Write down what a model says: for each prompt its greedy continuation and the logits on the way.
 
     Args:
-        model: Causal language model of transformers or PEFT; its mode and random state are left as they are.
+        model: Causal language model of transformers or PEFT, as it will answer: a Trainer's autocast taken off again.
+            Its mode and random state are left as they are.
         tokenizer: Its tokenizer.
         prompts: Up to 8 are asked, one at a time, without padding.
 
     Returns:
         Plain JSON: dtype and, for each prompt, the token ids, where the continuation begins, and the 16 largest logits
-        at each of its positions.
+        at each of its positions, up to the end-of-text token.
     """
     import torch  # noqa: PLC0415 - reports are read without torch
 
@@ -57,6 +60,8 @@ def record_logits(model: Any, tokenizer: Any, prompts: Sequence[str]) -> dict[st
                 top = last.topk(min(TOP, last.numel()))
                 tops.append([[int(i), float(v)] for i, v in zip(top.indices, top.values, strict=True)])
                 ids.append(int(top.indices[0]))
+                if ids[-1] == getattr(tokenizer, "eos_token_id", None):
+                    break  # what comes after the end was never learnt, and is mostly noise
             asked.append({"prompt": prompt, "ids": ids, "begin": begin, "top": tops})
     return {"dtype": dtype_of(model), "asked": asked}
 
@@ -74,7 +79,7 @@ def check_reload(recorded: Mapping[str, Any], model: Any) -> Outcome:  # noqa: A
         model: The reloaded model.
 
     Returns:
-        Failed with the largest difference and where, when it is beyond the bound of the wider dtype or not finite;
+        Failed with the differences and where they are largest, when beyond the bound of the wider dtype or not finite;
         skipped when nothing was recorded, or what was does not fit this model, which lacks its tokens, say.
 
     Source:
@@ -85,46 +90,47 @@ def check_reload(recorded: Mapping[str, Any], model: Any) -> Outcome:  # noqa: A
     try:
         dtypes = [str(recorded["dtype"]), dtype_of(model)]
         bound = max(BOUNDS.get(dtype, min(BOUNDS.values())) for dtype in dtypes)
-        worst, other_tokens, positions = _compare(recorded["asked"], model)
+        shares, other_tokens = _compare(recorded["asked"], model)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
         reason = f"the recorded logits do not fit this model ({type(error).__name__}: {error})"
         return skipped("reload-mismatch", "evaluation", reason)
-    if not positions:
+    if not shares:
         return skipped("reload-mismatch", "evaluation", "no logits of the live model were recorded")
-    if worst["share"] <= bound:
+    mean = sum(shares.values()) / len(shares)
+    where = max(shares, key=lambda place: math.inf if math.isnan(shares[place]) else shares[place])
+    if mean <= bound and shares[where] <= PEAK * bound:
         return passed("reload-mismatch", "evaluation")
+    prompt, position = recorded["asked"][where[0]]["prompt"], where[1]
     return failed(
         "reload-mismatch",
         "evaluation",
-        f"Expected the reloaded model to say what the live one said (within {bound:g} of the span of its logits), but "
-        f"got a difference of {worst['share']:.3g}; {other_tokens} of {positions} tokens differ. Where: token "
-        f"{worst['position']} after {worst['prompt'][:60]!r}. What to do: compare the keys and dtypes that were saved "
-        "with those that were loaded.",
-        {**worst, "bound": bound, "other_tokens": other_tokens, "positions": positions, "dtypes": dtypes},
-    )
+        f"Expected the reloaded model to say what the live one said ( within {bound:g} of their span on average, "
+        f"{PEAK * bound:g} at most), but got differences of {mean:.3g} and {shares[where]:.3g}; {other_tokens} of "
+        f"{len(shares)} tokens differ. Where: token {position} after {prompt[:60]!r}. What to do: compare the keys and "
+        "dtypes that were saved with those that were loaded.",
+        {"mean": mean, "largest": shares[where], "prompt": prompt, "position": position, "bound": bound,
+         "other_tokens": other_tokens, "positions": len(shares), "dtypes": dtypes},
+    )  # fmt: skip
 
 
-def _compare(asked: Sequence[Mapping[str, Any]], model: Any) -> tuple[dict[str, Any], int, int]:  # noqa: ANN401
-    """Ask ``model`` what was asked: the worst position, tokens that differ, positions in all."""
+def _compare(asked: Sequence[Mapping[str, Any]], model: Any) -> tuple[dict[tuple[int, int], float], int]:  # noqa: ANN401
+    """Ask ``model`` what was asked: the difference by number of prompt and position, and how many tokens differ."""
     import torch  # noqa: PLC0415
 
     if max(max(one["ids"]) for one in asked) >= model.config.vocab_size:
         raise IndexError(f"tokens beyond this vocabulary of {model.config.vocab_size}")  # which CUDA does not survive
-    worst: dict[str, Any] = {"share": 0.0}
-    other_tokens = positions = 0
+    shares: dict[tuple[int, int], float] = {}
+    other_tokens = 0
     with _quietly(model):
-        for one in asked:
+        for number, one in enumerate(asked):
             logits = model(input_ids=torch.tensor([one["ids"]], device=model.device)).logits[0].float().cpu()
             for offset, top in enumerate(one["top"]):
                 now = logits[one["begin"] + offset - 1]
                 then = torch.tensor([value for _, value in top])
                 gap = (now[torch.tensor([index for index, _ in top])] - then).abs().max()
-                share = float(gap / (then.max() - then.min()).clamp(min=1e-6))
+                shares[number, offset] = float(gap / (then.max() - then.min()).clamp(min=1e-6))
                 other_tokens += int(now.argmax()) != top[0][0]
-                positions += 1
-                if share > worst["share"] or math.isnan(share):
-                    worst = {"share": share, "prompt": one["prompt"], "position": offset}
-    return worst, other_tokens, positions
+    return shares, other_tokens
 
 
 def check_dtype(recorded: str, model: Any) -> Outcome:  # noqa: ANN401 - any causal language model

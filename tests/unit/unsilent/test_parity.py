@@ -75,7 +75,7 @@ def test_nan_is_a_difference(model: torch.nn.Module) -> None:
     outcome = check_reload(recorded, model)
 
     assert outcome.status == "failed"
-    assert math.isnan(float(str(outcome.evidence["share"])))
+    assert math.isnan(float(str(outcome.evidence["largest"])))
 
 
 def test_nothing_recorded_is_skipped(model: torch.nn.Module) -> None:
@@ -153,3 +153,25 @@ def test_finite_records() -> None:
     """NaN in one logit is enough."""
     assert is_finite({"asked": [{"top": [[[1, 0.5]]]}]})
     assert not is_finite({"asked": [{"top": [[[1, 0.5]], [[1, math.nan]]]}]})
+
+
+def test_recording_ends_with_the_text(model: torch.nn.Module) -> None:
+    """What follows the end-of-text token was never learnt."""
+    tokenizer = support.tiny_tokenizer()
+    first = record_logits(model, tokenizer, ["x"])["asked"][0]
+    tokenizer.eos_token_id = first["ids"][first["begin"] + 1]
+    shorter = record_logits(model, tokenizer, ["x"])["asked"][0]
+
+    assert len(shorter["top"]) <= 2
+    assert shorter["top"] == first["top"][: len(shorter["top"])]
+
+
+def test_one_position_may_not_differ_much(model: torch.nn.Module) -> None:
+    """A difference that vanishes in the mean is found where it is."""
+    recorded = record_logits(model, support.tiny_tokenizer(), ["x"] * 8)
+    span = recorded["asked"][0]["top"][3][0][1] - recorded["asked"][0]["top"][3][-1][1]
+    recorded["asked"][0]["top"][3][8][1] += 3.5 * BOUNDS["float32"] * span
+
+    outcome = check_reload(recorded, model)
+    assert (outcome.status, outcome.evidence["position"]) == ("failed", 3)
+    assert float(str(outcome.evidence["mean"])) < BOUNDS["float32"]
