@@ -87,7 +87,8 @@ def choose_batch(
         )
     chosen = f"up to {limit} rows on {described.words}"
     if micro_batch_size:
-        chosen = "asked for" if micro_batch_size <= limit else f"asked for, above the {chosen}"
+        planned = micro_batch_size <= limit or described.kind != "cuda"
+        chosen = "asked for" if planned else f"asked for, where {limit} rows are planned on {described.words}"
     steps = effective_batch // size
     return BatchPlan(size, steps, f"{chosen}; {size} rows x {steps} = {effective_batch} an optimizer step")
 

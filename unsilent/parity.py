@@ -104,8 +104,8 @@ def check_reload(recorded: Mapping[str, Any], model: Any) -> Outcome:  # noqa: A
     return failed(
         "reload-mismatch",
         "evaluation",
-        f"Expected the reloaded model to say what the live one said ( within {bound:g} of their span on average, "
-        f"{PEAK * bound:g} at most), but got differences of {mean:.3g} and {shares[where]:.3g}; {other_tokens} of "
+        f"Expected the reloaded model to say what the live one said (logits within {bound:g} of their span in the mean "
+        f"and {PEAK * bound:g} at most), but got differences of {mean:.3g} and {shares[where]:.3g}; {other_tokens} of "
         f"{len(shares)} tokens differ. Where: token {position} after {prompt[:60]!r}. What to do: compare the keys and "
         "dtypes that were saved with those that were loaded.",
         {"mean": mean, "largest": shares[where], "prompt": prompt, "position": position, "bound": bound,

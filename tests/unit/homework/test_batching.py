@@ -68,8 +68,9 @@ def test_more_than_planned_is_said() -> None:
     """A wish above the plan is granted, and the reason says so."""
     plan = determine_batch_hparams(gpu(8.3), micro_batch_size=32)
 
-    assert plan.reason.startswith("asked for, above the up to 4 rows on GPU")
+    assert plan.reason.startswith("asked for, where 4 rows are planned on GPU")
     assert determine_batch_hparams(gpu(8.3), micro_batch_size=2).reason.startswith("asked for; 2 rows x 16")
+    assert determine_batch_hparams(CPU, micro_batch_size=16).reason.startswith("asked for; 16 rows x 2")
 
 
 @pytest.mark.parametrize(
