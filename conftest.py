@@ -69,7 +69,8 @@ def _globals() -> dict[str, object]:
     return {
         "working directory": str(Path.cwd()),
         "environment": environment,
-        "default dtype": torch.get_default_dtype() if torch else None,
+        # what torch begins with, so that importing it is no change
+        "default dtype": str(torch.get_default_dtype()) if torch else "torch.float32",
     }
 
 
@@ -92,8 +93,8 @@ def _put_back(before: dict[str, object]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     torch = sys.modules.get("torch")
-    if torch and before["default dtype"]:
-        torch.set_default_dtype(before["default dtype"])
+    if torch:
+        torch.set_default_dtype(getattr(torch, str(before["default dtype"]).removeprefix("torch.")))
 
 
 def _random_states() -> dict[str, object]:

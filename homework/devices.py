@@ -48,10 +48,10 @@ def default_device() -> torch.device:
 
 def describe_device(device: torch.device | Device | None = None) -> Device:
     """Ask torch about ``device``; None is the best there is, a description is returned as it is."""
-    import torch  # noqa: PLC0415
-
     if isinstance(device, Device):
         return device
+    import torch  # noqa: PLC0415 - a description needs none
+
     device = device or default_device()
     if device.type == "cuda":
         found = torch.cuda.get_device_properties(device)
