@@ -51,7 +51,13 @@ def test_fault_is_real_on_a_cpu(tmp_path: Path) -> None:
     model.get_base_model().lm_head.register_forward_hook(lambda module, args, out: seen.add(out.dtype))
     rows = [{"input_ids": list(range(3, 15)), "labels": list(range(3, 15))}] * 4
     arguments = TrainingArguments(
-        output_dir=str(tmp_path), max_steps=1, fp16=True, use_cpu=True, report_to="none", disable_tqdm=True
+        output_dir=str(tmp_path),
+        max_steps=1,
+        fp16=True,
+        use_cpu=True,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
     )
     Trainer(model=model, args=arguments, train_dataset=rows).train()
 
