@@ -177,3 +177,37 @@ def drop_tensors(folder: Path, part: str = "layers.1.") -> None:
 
     path = folder / "adapter_model.safetensors"
     save_file({name: tensor for name, tensor in load_file(path).items() if part not in name}, path)
+
+
+def cut_rows(items: list[Tokens], max_length: int) -> None:
+    """[answers-truncated] Every row ends after ``max_length`` tokens, answer or not."""
+    for item in items:
+        for name, values in item.items():
+            item[name] = values[:max_length]
+
+
+def mask_padding_by_id(collate: Any, pad: int) -> Any:  # noqa: ANN401 - any collator
+    """[eos-never-learnt] A collator of one's own that masks whatever equals the padding token."""
+
+    def masked(rows: list[Any]) -> Any:  # noqa: ANN401 - a batch
+        batch = collate(rows)
+        batch["labels"] = batch["labels"].masked_fill(batch["input_ids"] == pad, -100)
+        return batch
+
+    return masked
+
+
+def shift_labels(items: list[Tokens]) -> None:
+    """[labels-preshifted] Labels are moved by one before the model moves them."""
+    for item in items:
+        item["labels"] = [*item["labels"][1:], -100]
+
+
+def tokenize_templated_text(tokenizer: Any) -> Any:  # noqa: ANN401 - a tokenizer
+    """[double-bos] The tokenizer adds a begin token to text whose template has begun with one already."""
+    from tokenizers import processors
+
+    tokenizer._tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{tokenizer.bos_token} $A", special_tokens=[(tokenizer.bos_token, tokenizer.bos_token_id)]
+    )
+    return tokenizer
