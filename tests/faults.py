@@ -191,7 +191,7 @@ def mask_padding_by_id(collate: Any, pad: int) -> Any:  # noqa: ANN401 - any col
 
     def masked(rows: list[Any]) -> Any:  # noqa: ANN401 - a batch
         batch = collate(rows)
-        batch["labels"] = batch["labels"].masked_fill(batch["input_ids"] == pad, -100)
+        batch["labels"] = batch["labels"].masked_fill(batch["labels"] == pad, -100)
         return batch
 
     return masked

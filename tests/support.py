@@ -189,3 +189,49 @@ def train_tiny(base: Path, output_dir: Path, **options: Any) -> Any:  # noqa: AN
         "logging_steps": 1,
     }
     return sft.train_only(TrainingConfig.from_options(str(output_dir), settings | options))
+
+
+def tokenized_rows(count: int = 24, **options: Any) -> list[Any]:  # noqa: ANN401 - of homework.tokens.tokenize
+    """Rows of the project's own kind, unpadded: a masked prompt, an answer, end-of-text: 40 or 60 tokens."""
+    from homework.tokens import tokenize
+
+    tokenizer = tiny_tokenizer()
+    questions = [f"What is {n} {unit} in cm? <answer>" for n in range(1, count) for unit in ("m", "yards, feet and inches")]
+    settings = {"answer": "300</answer>"} | options
+    return [dict(tokenize(tokenizer, question, **settings)) for question in questions[:count]]
+
+
+def train_plainly(model: Any, rows: Any, collate: Any, folder: Path, **options: Any) -> list[dict[str, float]]:  # noqa: ANN401
+    """Train with the plain Trainer, as anybody does, and return what it logged."""
+    from transformers import Trainer, TrainingArguments
+
+    settings: dict[str, Any] = {
+        "max_steps": 4,
+        "learning_rate": 1e-2,
+        "per_device_train_batch_size": 4,
+        "logging_steps": 1,
+        "lr_scheduler_type": "constant",
+        "save_strategy": "no",
+        "report_to": "none",
+        "use_cpu": True,
+        "disable_tqdm": True,
+    }
+    arguments = TrainingArguments(str(folder), **settings | options)
+    trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collate)
+    trainer.train()
+    return [record for record in trainer.state.log_history if "loss" in record]
+
+
+def sft_trainer(rows: list[dict[str, Any]], folder: Path, **options: Any) -> Any:  # noqa: ANN401 - TRL's trainer
+    """TRL's trainer on the tiny model, with rows that it prepares itself; skips the test where there is no TRL."""
+    import pytest
+
+    trl = pytest.importorskip("trl", reason="TRL is not installed: it comes with the benchmark group")
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed: it comes with TRL")
+    settings = {"report_to": "none", "use_cpu": True, "disable_tqdm": True, "save_strategy": "no"}
+    return trl.SFTTrainer(
+        model=tiny_model(),
+        args=trl.SFTConfig(str(folder), **settings | options),
+        train_dataset=datasets.Dataset.from_list(rows),
+        processing_class=tiny_tokenizer(),
+    )

@@ -1,0 +1,110 @@
+"""Labels belong to the tokens beside them; the model shifts them by itself.
+
+Labels that the data code has shifted already make the model learn the token after the next. The loss falls all the
+same, and generation skips every other token (transformers#44642).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import faults
+import pytest
+import support
+import torch
+from transformers import DataCollatorForSeq2Seq
+
+from homework.tokens import Collator
+from unsilent.rows import check_shift, read_sample
+
+pytestmark = [pytest.mark.regression, pytest.mark.failure("labels-preshifted")]
+
+COLLATE = DataCollatorForSeq2Seq(support.tiny_tokenizer(), padding=True)
+
+
+def preshifted(count: int = 10) -> list[Any]:
+    """Rows whose labels were moved."""
+    rows = support.tokenized_rows(count)
+    faults.shift_labels(rows)
+    return rows
+
+
+class PlainLoss(torch.nn.Module):
+    """A model that compares logits and labels as they are: it wants shifted labels."""
+
+    def __init__(self) -> None:
+        """Wrap the tiny one."""
+        super().__init__()
+        self.inner = support.tiny_model()
+
+    def forward(self, input_ids: torch.Tensor, labels: torch.Tensor, **_: object) -> Any:  # noqa: ANN401
+        """Compute the loss without a shift."""
+        logits = self.inner(input_ids).logits
+        return SimpleNamespace(logits=logits, loss=torch.nn.functional.cross_entropy(logits[0], labels[0]))
+
+
+def test_fault_is_real(tmp_path: Path) -> None:
+    """The loss falls to nearly nothing, and the model that knows the row by heart says the token after the next."""
+    ids = support.tiny_tokenizer()("abcdefghijkl")["input_ids"]
+    rows = [{"input_ids": ids, "labels": [*ids[1:], -100]}] * 4
+    model = support.tiny_model()
+    log = support.train_plainly(model, rows, COLLATE, tmp_path, max_steps=60)
+    said = model.eval()(torch.tensor([ids])).logits[0].argmax(-1).tolist()
+
+    assert log[-1]["loss"] < 0.1
+    assert said[:-2] == ids[2:]
+
+
+def test_check_finds_it() -> None:
+    """The finding says by how much, and in how many rows."""
+    outcome = check_shift(read_sample(preshifted(), COLLATE))
+
+    assert (outcome.status, outcome.slug) == ("failed", "labels-preshifted")
+    assert "got input_ids[t+1] in 10 of 10 sampled rows" in outcome.message
+    assert (outcome.evidence["offset"], outcome.evidence["confirmed"]) == (1, False)
+
+
+def test_model_confirms_it() -> None:
+    """One forward pass shows that the model's loss shifts again."""
+    outcome = check_shift(read_sample(preshifted(), COLLATE), support.tiny_model())
+
+    assert (outcome.status, outcome.evidence["confirmed"]) == ("failed", True)
+
+
+def test_model_that_does_not_shift_wants_such_labels() -> None:
+    """The same rows are right for a loss without a shift."""
+    outcome = check_shift(read_sample(preshifted(), COLLATE), PlainLoss())
+
+    assert outcome.status == "passed"
+    assert "this is what it wants" in outcome.message
+
+
+def test_check_finds_labels_behind_their_tokens() -> None:
+    """Moved the wrong way, the model learns to repeat its input."""
+    rows = [{"input_ids": row["input_ids"], "labels": [-100, *row["input_ids"][:-1]]} for row in preshifted()]
+
+    assert check_shift(read_sample(rows, COLLATE)).evidence["offset"] == -1
+
+
+@pytest.mark.parametrize("collate", [COLLATE, Collator(2)], ids=["transformers'", "homework's"])
+def test_healthy_twin_is_left_alone(collate: Any) -> None:  # noqa: ANN401
+    """Labels at their own tokens, also where the collator keeps the last of them only."""
+    assert check_shift(read_sample(support.tokenized_rows(), collate), support.tiny_model()).status == "passed"
+
+
+@pytest.mark.parametrize("ids", [[5] * 12, [5, 6] * 6, [5, 5, 6] * 4], ids=["constant", "alternating", "periodic"])
+def test_coincidences_are_healthy(ids: list[int]) -> None:
+    """Rows in which a token and its neighbour are often the same."""
+    assert check_shift(read_sample([{"input_ids": ids, "labels": ids}] * 8, COLLATE)).status == "passed"
+
+
+def test_shift_labels_are_read_as_what_they_are() -> None:
+    """A collator that gives shift_labels has shifted for a model that then does not."""
+
+    def collate(rows: list[dict[str, list[int]]]) -> dict[str, list[list[int]]]:
+        return {"input_ids": [rows[0]["input_ids"]], "shift_labels": [[*rows[0]["labels"][1:], -100]]}
+
+    assert check_shift(read_sample(support.tokenized_rows(), collate)).status == "passed"
+    assert check_shift(read_sample(preshifted(), collate)).status == "failed"
