@@ -26,7 +26,7 @@ from .errors import AdapterRefused
 from .precision import dtype_named, short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     import torch
 
@@ -72,6 +72,8 @@ def load_adapted(
     manifest = read_manifest(folder)
     if manifest:
         must_be_as_written(found, manifest)
+        if not is_trainable:
+            _must_be_finished(folder, manifest)
         base, held = manifest["base"]["name"], manifest["dtype"]["base"]
     else:
         _must_be_alone(found)
@@ -105,6 +107,17 @@ def load_adapted(
 def config_hash(path: str) -> str:
     """Hash the configuration of a base model: what it is, apart from its weights."""
     return hashlib.sha256((Path(path) / "config.json").read_bytes()).hexdigest()
+
+
+def _must_be_finished(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse answers from what a run left behind that a check has stopped."""
+    if stopped := manifest.get("stopped"):
+        raise AdapterRefused(
+            expected="an adapter whose training ended by itself",
+            got=f"the state before step {stopped['step']}, where the run was stopped by {stopped['failure']}",
+            where=str(folder),
+            action="remove the cause and train again with --overwrite, or go on from here with is_trainable=True",
+        )
 
 
 def _must_be_alone(found: AdapterFiles) -> None:

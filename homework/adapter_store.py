@@ -98,7 +98,7 @@ def _foreign_files(folder: Path) -> list[str]:
     """What is in a folder that saving did not put there; without an adapter in it, everything."""
     if not folder.exists():
         return []
-    own = OWN_FILES if (folder / CONFIG).is_file() else set()
+    own = OWN_FILES if any((folder / name).is_file() for name in (CONFIG, MANIFEST)) else set()
     return sorted(entry.name for entry in folder.iterdir() if entry.name not in own)
 
 
@@ -146,6 +146,29 @@ def save_adapter(
         raise _refused("room and permission to save the adapter", error, folder, elsewhere) from error
 
 
+def save_stopped(model: Any, folder: Path, content: Mapping[str, object]) -> Path:  # noqa: ANN401 - a PEFT model
+    """Keep the last good state of a run that a check has stopped, under a manifest that says so.
+
+    It never takes the place of an adapter that is there; loading it for answers is refused.
+
+    Args:
+        model: None where nothing good is left, since no step was taken or a weight is not finite: the manifest alone.
+        folder: Where the adapter should have gone.
+        content: The manifest, with ``stopped``.
+
+    Returns:
+        Where it lies: ``folder``, or a free name beside it.
+
+    Raises:
+        OutputRefused: As for ``save_adapter``.
+    """
+    from .replacing import free_name  # noqa: PLC0415 - saving only
+
+    place = free_name(folder, "stopped") if weights_in(folder) else folder
+    save_adapter(model, place, content, {}, overwrite=False)
+    return place
+
+
 def _keep_elsewhere(model: Any, name: str, content: Mapping[str, object], extra: Mapping[str, bytes]) -> Path | None:  # noqa: ANN401
     """Save a trained adapter among the temporary files, where its own place cannot take it; None when that fails."""
     try:
@@ -166,8 +189,11 @@ def _write(model: Any, made: Path, content: Mapping[str, object], extra: Mapping
 
     from .replacing import write_through  # noqa: PLC0415
 
-    # the adapter leaves the embeddings alone; without this PEFT looks the base up on the hub to make sure
-    model.save_pretrained(made, save_embedding_layers=False)
+    if model is None:
+        made.mkdir(parents=True)
+    else:
+        # the adapter leaves the embeddings alone; without this PEFT looks the base up on the hub to make sure
+        model.save_pretrained(made, save_embedding_layers=False)
     for name, blob in extra.items():
         (made / name).write_bytes(blob)
     write_manifest(made, content)

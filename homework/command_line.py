@@ -17,18 +17,22 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from unsilent.outcome import FailureFound
+
 from .errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 EXIT_BAD_INPUT = 2
+EXIT_FAILURE_FOUND = 1
 
 
 def run(commands: Callable[..., object] | Mapping[str, Callable[..., object]], *, prog: str) -> typing.NoReturn:
     """Run a program made of one function, or of named ones, on ``sys.argv`` and exit.
 
-    Exit status: what the function returns when that is a number, else 0; 2 for wrong use or wrong input.
+    Exit status: what the function returns when that is a number, else 0; 1 where a check has stopped a run; 2 for wrong
+    use or wrong input.
     """
     sys.exit(call(commands, prog=prog))
 
@@ -52,6 +56,9 @@ def call(commands: Callable[..., object] | Mapping[str, Callable[..., object]], 
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
+    except FailureFound as found:
+        print(f"error: {found}", file=sys.stderr)
+        return EXIT_FAILURE_FOUND
     except typer.Abort:
         print("stopped", file=sys.stderr)
         return 130

@@ -10,18 +10,21 @@ import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from unsilent import wiring
 from unsilent.manifest import describe_run, sha256_of
+from unsilent.memory import check_batch
+from unsilent.outcome import FailureFound
+from unsilent.precision import check_fp16
 
 from .adapter_files import PACKAGE
 from .adapter_loading import config_hash
 from .devices import describe_device
-from .errors import TrainingFailed
 from .precision import dtype_named, short_name
 from .tokens import Collator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from unsilent.outcome import Outcome
 
     from .base_llm import BaseLLM
     from .batching import BatchPlan
@@ -31,24 +34,26 @@ if TYPE_CHECKING:
     from .tokens import TokenizedDataset
 
 
-def check_wiring(
+def check_plan(
     llm: BaseLLM, items: TokenizedDataset, config: TrainingConfig, precision: Precision, batch: BatchPlan
-) -> list[dict[str, object]]:
-    """Check, before the first step, what would go wrong without a word; an error stops, a risk is said.
+) -> list[Outcome]:
+    """Hold precision and batch to what was asked for; a guard, which sees the Trainer alone, cannot know that.
 
     Returns:
-        Every outcome as JSON, for the manifest.
+        Every outcome, for the manifest; a risk is said.
+
+    Raises:
+        FailureFound: An error.
     """
     longest = max((items[index] for index in range(len(items))), key=lambda item: len(item["input_ids"]))
     outcomes = [
-        wiring.check_frozen_base(llm.model),
-        wiring.check_fp16(
+        check_fp16(
             llm.model,
             arguments=SimpleNamespace(**precision.flags),
             asked_for=config.precision,
             has_bf16=describe_device(llm.device).has_bf16,
         ),
-        wiring.check_batch(
+        check_batch(
             llm.model,
             Collator(llm.tokenizer.pad_token_id)([longest]),
             micro_batch_size=batch.micro_batch_size,
@@ -59,15 +64,16 @@ def check_wiring(
     ]
     for outcome in outcomes:
         if outcome.status == "failed" and outcome.failure.severity == "error":
-            raise TrainingFailed(
-                expected="a run that can be trained",
-                got=f"{outcome.slug}: {outcome.message}",
-                where="before the first step",
-                action=f"see: unsilent explain {outcome.slug}",
-            )
+            raise FailureFound(outcome)
         if outcome.status == "failed":
             print(f"risk: {outcome.slug}: {outcome.message}", flush=True)
-    return [outcome.as_json() for outcome in outcomes]
+    return outcomes
+
+
+def describe_stop(found: FailureFound) -> dict[str, object]:
+    """Say in the manifest of a stopped run what stopped it, and when."""
+    outcome = found.outcome.as_json()
+    return {"stopped": {"step": found.step, **outcome}, "verdicts": [outcome]}
 
 
 def describe_training(  # noqa: PLR0913, PLR0917 - all that a run chose
@@ -103,13 +109,20 @@ def describe_training(  # noqa: PLR0913, PLR0917 - all that a run chose
         "config": dataclasses.asdict(config),
         "data": {"path": str(data.path), "sha256": sha256_of(data.path), "rows": len(data)},
         "seed": config.seed,
-        "log": {
-            "steps": int(log[-1]["step"]),
-            "first": {name: _plain(value) for name, value in log[0].items()},
-            "last": {name: _plain(value) for name, value in log[-1].items()},
-            "lowest_loss": min(record["loss"] for record in log),
-            "highest_grad_norm": _plain(max(record["grad_norm"] for record in log)),
-        },
+        "log": _summary(log),
+    }
+
+
+def _summary(log: Sequence[Mapping[str, float]]) -> dict[str, object]:
+    """First, last and extreme values of a log; a run that was stopped early may have none."""
+    if not log:
+        return {"steps": 0}
+    return {
+        "steps": int(log[-1]["step"]),
+        "first": {name: _plain(value) for name, value in log[0].items()},
+        "last": {name: _plain(value) for name, value in log[-1].items()},
+        "lowest_loss": _plain(min(record["loss"] for record in log)),
+        "highest_grad_norm": _plain(max(record["grad_norm"] for record in log)),
     }
 
 

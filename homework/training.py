@@ -21,11 +21,13 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
+from unsilent.guard import TrainingGuard
+from unsilent.outcome import FailureFound
 from unsilent.parity import is_finite, record_logits
 
 from .adapter_files import locate
 from .adapter_loading import quiet_peft
-from .adapter_store import CURVE, claim_output, save_adapter
+from .adapter_store import CURVE, claim_output, save_adapter, save_stopped
 from .augmentation import variations
 from .batching import BatchPlan, choose_batch
 from .configuration import TrainingConfig, with_environment
@@ -34,7 +36,7 @@ from .data import Dataset, split_dev
 from .devices import BF16_CAPABILITY, default_device
 from .errors import RowsUnusable, TrainingFailed
 from .precision import Precision, choose_precision, dtype_named
-from .run_record import check_wiring, describe_training
+from .run_record import check_plan, describe_stop, describe_training
 from .tokens import Collator, TokenizedDataset
 
 if TYPE_CHECKING:
@@ -105,6 +107,7 @@ def train(
 
     Raises:
         BadInput: Options, rows, base or output folder that cannot be used; raised before training begins.
+        FailureFound: A check stopped the run; the adapter as it was before that step is kept, and the place is printed.
         TrainingFailed: The loss or the gradient norm was not finite at the end.
     """
     config = with_environment(config)
@@ -139,10 +142,21 @@ def train(
             "output": str(folder),
         }
     )
-    verdicts = check_wiring(llm, items, config, precision, batch)
+    plan = check_plan(llm, items, config, precision, batch)
     trainer = _make_trainer(llm, items, config, precision, batch)
+    guard = TrainingGuard().attach(trainer)
     started = time.monotonic()
-    trainer.train()
+    try:
+        trainer.train()
+    except FailureFound as found:
+        log = [record for record in trainer.state.log_history if "loss" in record]
+        llm.model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+        stopped = describe_training(config, llm, precision, batch, data, log) | describe_stop(found)
+        llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
+        good = trainer.state.global_step and all(bool(weight.isfinite().all()) for weight in llm.model.parameters())
+        kept = save_stopped(llm.model if good else None, folder, stopped)
+        print(f"stopped:     {'the state before that step' if good else 'nothing but the manifest'} is kept in {kept}")
+        raise
     seconds = time.monotonic() - started
     log = [record for record in trainer.state.log_history if "loss" in record]
     _must_be_finite(log, scaled=precision.needs_scaler)
@@ -158,6 +172,7 @@ def train(
             where=f"after step {log[-1]['step']}",
             action="the adapter was not saved; lower --lr, or train with --precision fp32",
         )
+    verdicts = [outcome.as_json() for outcome in (*plan, *guard.report.outcomes)]
     manifest = describe_training(config, llm, precision, batch, data, log) | {"verdicts": verdicts, "logits": logits}
     save_adapter(llm.model, folder, manifest, {CURVE: draw_curves(log)}, overwrite=config.overwrite)
     return TrainingResult(folder, log, seconds)

@@ -1,7 +1,8 @@
 """Checks that make silent fine-tuning failures impossible to miss.
 
-``FAILURES`` is the catalogue: one row for each known failure. ``inspect_adapter`` judges an adapter on disk. Nothing
-heavy is imported before it is used.
+``FAILURES`` is the catalogue: one row for each known failure. ``TrainingGuard`` watches a Trainer, ``StepMonitor`` a
+loop of one's own; both raise ``FailureFound``. ``inspect_adapter`` judges an adapter on disk. Nothing heavy is imported
+before it is used.
 """
 
 from __future__ import annotations
@@ -11,11 +12,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .adapters import inspect_adapter
     from .failures import FAILURES
+    from .guard import TrainingGuard
+    from .monitor import StepMonitor
+    from .outcome import FailureFound
 
-__all__ = ["FAILURES", "__version__", "inspect_adapter"]
+__all__ = ["FAILURES", "FailureFound", "StepMonitor", "TrainingGuard", "__version__", "inspect_adapter"]
 __version__ = "0.1.0"
 
-_HOMES = {"FAILURES": "failures", "inspect_adapter": "adapters"}
+_HOMES = {
+    "FAILURES": "failures",
+    "FailureFound": "outcome",
+    "StepMonitor": "monitor",
+    "TrainingGuard": "guard",
+    "inspect_adapter": "adapters",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -111,6 +111,36 @@ def skipped(slug: str, stage: Stage, reason: str) -> Outcome:
     return Outcome(slug, stage, "skipped", reason=reason)
 
 
+class FailureFound(Exception):
+    """A check that stops a run: raised before the harm is done, with all that is known.
+
+    Attributes:
+        outcome: The finding.
+        failure: The catalogue's row.
+        step: Optimizer step that was about to be taken, counted from 1; 0 before training began.
+        micro_batch: Counted from 1 within the step; None where the failure is not one micro-batch's.
+        evidence: The numbers and names behind it.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        symptoms = f" Seen with it: {', '.join(outcome.symptoms)}." if outcome.symptoms else ""
+        super().__init__(f"[{outcome.slug}] {outcome.message}{symptoms} See: unsilent explain {outcome.slug}")
+        self.outcome = outcome
+        self.failure = outcome.failure
+        self.step = outcome.step or 0
+        self.evidence = outcome.evidence
+        micro_batch = outcome.evidence.get("micro_batch")
+        self.micro_batch = micro_batch if isinstance(micro_batch, int) else None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the trip from a worker process."""
+        return FailureFound, (self.outcome,)
+
+
+class FailureWarning(UserWarning):
+    """What is said where a finding does not stop the run."""
+
+
 def fold_symptoms(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Put findings that are only signs of another finding under it, so that one fault is one finding.
 

@@ -15,7 +15,7 @@ import support
 import torch
 
 from homework.training import add_adapter, count_parameters
-from unsilent.wiring import check_frozen_base
+from unsilent.trainable import check_frozen_base
 
 pytestmark = [pytest.mark.regression, pytest.mark.failure("base-not-frozen")]
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from homework.base_llm import BaseLLM
-from unsilent.wiring import check_dtype_argument
+from unsilent.precision import check_dtype_argument
 
 pytestmark = [pytest.mark.regression, pytest.mark.failure("deprecated-dtype-argument")]
 

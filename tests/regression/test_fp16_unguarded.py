@@ -18,7 +18,7 @@ from transformers import Trainer, TrainingArguments
 
 from homework.devices import describe_cpu, describe_gpu
 from homework.precision import choose_precision
-from unsilent.wiring import check_fp16
+from unsilent.precision import check_fp16
 
 pytestmark = [pytest.mark.regression, pytest.mark.failure("fp16-unguarded")]
 

@@ -17,8 +17,8 @@ import torch
 
 from homework.batching import choose_batch
 from homework.devices import describe_gpu
+from unsilent.memory import check_batch
 from unsilent.outcome import Outcome
-from unsilent.wiring import check_batch
 
 pytestmark = [pytest.mark.regression, pytest.mark.failure("micro-batch-too-large")]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import faults
 import pytest
 import support
 
@@ -12,10 +11,10 @@ from homework import run_record, sft
 from homework.adapter_files import read_manifest
 from homework.batching import BatchPlan
 from homework.configuration import TrainingConfig
-from homework.errors import TrainingFailed
 from homework.precision import Precision
 from homework.tokens import TokenizedDataset
 from homework.training import add_adapter
+from unsilent.outcome import FailureFound, Outcome
 
 FP32 = Precision("fp32", "fp32", "asked for")
 
@@ -28,29 +27,26 @@ def llm(tiny_base: Path) -> sft.SFTModel:
     return loaded
 
 
-def check(llm: sft.SFTModel, config: TrainingConfig, precision: Precision, batch: BatchPlan) -> list[dict[str, object]]:
+def check(llm: sft.SFTModel, config: TrainingConfig, precision: Precision, batch: BatchPlan) -> list[Outcome]:
     """Run the checks on two rows."""
     items = TokenizedDataset(llm.tokenizer, [("How many?", 5.0), ("How many more of them?", 6.0)], sft.format_example)
-    return run_record.check_wiring(llm, items, config, precision, batch)
+    return run_record.check_plan(llm, items, config, precision, batch)
 
 
 def test_healthy_run_passes(llm: sft.SFTModel) -> None:
     """Every check ran and passed."""
     outcomes = check(llm, TrainingConfig(), FP32, BatchPlan(8, 4, ""))
 
-    assert {outcome["failure"]: outcome["status"] for outcome in outcomes} == {
-        "base-not-frozen": "passed",
+    assert {outcome.slug: outcome.status for outcome in outcomes} == {
         "fp16-unguarded": "passed",
         "micro-batch-too-large": "passed",
     }
 
 
 def test_error_stops_before_the_first_step(llm: sft.SFTModel) -> None:
-    """A base that is not frozen is not trained."""
-    faults.unfreeze_base(llm.model)
-
-    with pytest.raises(TrainingFailed, match="base-not-frozen: Expected only the adapter to be trained"):
-        check(llm, TrainingConfig(), FP32, BatchPlan(8, 4, ""))
+    """A plan that changes the effective batch is not trained."""
+    with pytest.raises(FailureFound, match=r"micro-batch-too-large. Expected an effective batch of 32 rows"):
+        check(llm, TrainingConfig(), FP32, BatchPlan(8, 2, ""))
 
 
 def test_risk_is_said_and_stored(llm: sft.SFTModel, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,7 +54,7 @@ def test_risk_is_said_and_stored(llm: sft.SFTModel, capsys: pytest.CaptureFixtur
     outcomes = check(llm, TrainingConfig(precision="fp16"), Precision("fp16", "fp32", ""), BatchPlan(8, 4, ""))
 
     assert "risk: fp16-unguarded: Expected bf16 or fp32" in capsys.readouterr().out
-    assert [outcome["status"] for outcome in outcomes] == ["passed", "failed", "passed"]
+    assert [outcome.status for outcome in outcomes] == ["failed", "passed"]
 
 
 def test_manifest_holds_every_choice(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
@@ -73,7 +69,8 @@ def test_manifest_holds_every_choice(tiny_base: Path, small_data: Path, tmp_path
     assert manifest["log"]["steps"] == 4
     assert manifest["log"]["lowest_loss"] <= manifest["log"]["first"]["loss"]
     assert manifest["device"]["kind"] in ("cpu", "cuda", "mps")
-    assert len(manifest["verdicts"]) == 3
+    assert len(manifest["verdicts"]) > 25
+    assert {verdict["status"] for verdict in manifest["verdicts"]} == {"passed", "skipped"}
     assert len(manifest["logits"]["asked"]) == 4
 
 

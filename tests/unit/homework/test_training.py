@@ -14,11 +14,14 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from homework import sft, tokens, training
+from homework.adapter_files import read_manifest
+from homework.adapter_store import claim_output
 from homework.batching import BatchPlan
 from homework.configuration import TrainingConfig
 from homework.data import Dataset
 from homework.errors import BadInput, OutputRefused, RowsUnusable, TrainingFailed
 from homework.precision import Precision
+from unsilent.outcome import FailureFound
 
 # SmolLM2-360M, the course's model: FACTS of its published configuration.
 COURSE_CONFIG = {
@@ -141,7 +144,7 @@ def test_same_seed_same_adapter(tiny_base: Path, small_data: Path, tmp_path: Pat
 
 
 def test_nan_is_not_saved(tiny_base: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """[nan-grad-norm] A run that ends in NaN leaves the earlier adapter and says at which step."""
+    """[nan-grad-norm] A run with a NaN weight stops before its first step and leaves nothing but a manifest."""
     real = training.add_adapter
 
     def poisoned(model: Any, rank: int, **options: Any) -> Any:  # noqa: ANN401
@@ -150,10 +153,12 @@ def test_nan_is_not_saved(tiny_base: Path, small_data: Path, tmp_path: Path, mon
         return adapted
 
     monkeypatch.setattr(training, "add_adapter", poisoned)
-    with pytest.raises(TrainingFailed, match="loss nan, grad_norm nan"):
+    with pytest.raises(FailureFound, match="nan-grad-norm"):
         support.train_tiny(tiny_base, tmp_path / "out")
 
-    assert not (tmp_path / "out").exists()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.json"]
+    assert read_manifest(tmp_path / "out")["stopped"]["failure"] == "nan-grad-norm"
+    claim_output(tmp_path / "out", overwrite=False)
 
 
 def test_adapter_is_not_overwritten(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""A model with a PEFT adapter in memory: which parameters are the adapter's, and how to look without touching.
+
+Used by the stages that look at a live model. PEFT is asked what it would save rather than read by name, so that
+every tuner it knows is understood; torch and PEFT are imported when they are needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from .randomness import untouched_randomness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import torch
+
+
+def unwrapped(model: Any) -> Any:  # noqa: ANN401 - a module, or what DataParallel, DDP or torch.compile made of it
+    """The model itself, without what parallel training or compilation wraps around it."""
+    while not getattr(model, "peft_config", None):
+        inner = getattr(model, "module", None) or getattr(model, "_orig_mod", None)
+        if inner is None:
+            break
+        model = inner
+    return model
+
+
+def is_adapted(model: Any) -> bool:  # noqa: ANN401
+    """Whether a PEFT adapter is in the model; after ``merge_and_unload`` there is none."""
+    return bool(getattr(model, "peft_config", None))
+
+
+def own_parameters(model: Any, adapters: Iterable[str] | None = None) -> set[int]:  # noqa: ANN401 - a PEFT model
+    """Identities of every parameter that PEFT would save with the given adapters (None: with any)."""
+    from peft import get_peft_model_state_dict  # noqa: PLC0415 - not everybody who reads reports has PEFT
+
+    named = {**model.state_dict(), **dict(model.named_parameters())}
+    by_storage = {weight.data_ptr(): id(weight) for weight in named.values() if weight.device.type != "meta"}
+    # prompts and prefixes are saved as what their encoder computes, so the encoder's own weights count
+    own = {id(weight) for name, weight in named.items() if name.startswith("prompt_encoder.")}
+    if adapters is None:
+        # what carries the tuner's own prefix in its name is the tuner's, such as the shared bank of VB-LoRA
+        prefix = getattr(getattr(model, "base_model", None), "prefix", "") or "lora_"
+        own |= {id(weight) for name, weight in named.items() if f".{prefix}" in name}
+    for adapter in adapters or model.peft_config:
+        saved = get_peft_model_state_dict(model, named, adapter, save_embedding_layers=False).values()
+        own |= {by_storage.get(weight.data_ptr(), id(weight)) for weight in saved} | {id(weight) for weight in saved}
+    return own
+
+
+def adapter_parameters(model: Any) -> dict[str, torch.Tensor]:  # noqa: ANN401
+    """Named parameters of the active adapters; of a model without an adapter every one."""
+    inner = unwrapped(model)
+    named = dict(inner.named_parameters())
+    if not is_adapted(inner):
+        return named
+    own = own_parameters(inner, active_adapters(inner))
+    return {name: weight for name, weight in named.items() if id(weight) in own}
+
+
+def active_adapters(model: Any) -> list[str]:  # noqa: ANN401 - a PEFT model
+    """Names of the adapters that take part in the forward pass."""
+    active = getattr(model, "active_adapters", None) or model.active_adapter
+    return [active] if isinstance(active, str) else [name for name in active if name in model.peft_config]
+
+
+@contextlib.contextmanager
+def untouched(model: torch.nn.Module) -> Iterator[None]:
+    """Put back random states and the model's buffers after looking at a forward pass."""
+    import torch  # noqa: PLC0415
+
+    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    try:
+        with untouched_randomness():
+            yield
+    finally:
+        with torch.no_grad():
+            for buffer, value in buffers:
+                buffer.copy_(value)

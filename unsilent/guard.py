@@ -1,0 +1,200 @@
+"""Watches a Trainer: the wiring before the first step, then every step before it is taken.
+
+    TrainingGuard().attach(trainer)          # Trainer, or TRL's SFTTrainer: sees the raw loss and the labels
+    trainer.train()
+
+    Trainer(..., callbacks=[TrainingGuard()])    # sees what passes through the model itself
+
+A finding stops the run with ``FailureFound`` before ``optimizer.step``, weights and optimizer clean; with
+``on_finding="warn"`` it is said once and the run goes on. Everything the guard has put on model and trainer is taken
+away when training ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+from .monitor import WATCHED, OnFinding, StepMonitor
+from .outcome import Report, skipped
+from .wiring import Run, check_wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+    from .outcome import Outcome
+
+UNSEEN = ("nan-masked", "zero-loss")  # need the loss as the Trainer computed it
+
+
+class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base class is untyped
+    """A callback that finds every failure of the stages wiring and guard at the first step where it exists.
+
+    Attributes:
+        monitor: Of the run in progress, or of the last one; None before training.
+        report: Every outcome: what was found, what is in order, what could not be seen and why.
+    """
+
+    def __init__(self, *, on_finding: OnFinding = "stop", wiring: bool = True, rerun: bool = True) -> None:
+        """Choose what a finding does.
+
+        Args:
+            on_finding: ``stop`` or ``warn``.
+            wiring: Look at model, optimizer, schedule and a few rows before the first step.
+            rerun: After a NaN, run that batch forward once more to name the module that made it.
+
+        Raises:
+            ValueError: Another word than ``stop`` or ``warn``.
+        """
+        if on_finding not in {"stop", "warn"}:
+            raise ValueError(f"Expected on_finding to be 'stop' or 'warn', but got {on_finding!r}.")
+        self.on_finding = on_finding
+        self.wiring = wiring
+        self.rerun = rerun
+        self.monitor: StepMonitor | None = None
+        self._trainer: Any = None
+        self._before: list[Outcome] = []
+        self._in_step = False
+        self._raw: torch.Tensor | None = None
+
+    def attach(self, trainer: Any) -> TrainingGuard:  # noqa: ANN401 - Trainer is untyped
+        """Watch a trainer's loss and labels too, and clean up however its training ends.
+
+        Args:
+            trainer: transformers' ``Trainer`` or a subclass, such as TRL's ``SFTTrainer``; before ``train()``.
+
+        Returns:
+            The guard itself.
+        """
+        if self not in trainer.callback_handler.callbacks:
+            trainer.add_callback(self)
+        self._trainer = trainer
+        train = trainer.train
+
+        @functools.wraps(train)
+        def watched(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever train takes and returns
+            try:
+                return train(*args, **kwargs)
+            finally:
+                self._let_go()
+
+        trainer.train = watched
+        return self
+
+    @property
+    def report(self) -> Report:
+        """What was found, what is in order, and what could not be seen."""
+        outcomes = list(self._before)
+        if self.monitor:
+            before = {outcome.slug for outcome in outcomes if outcome.status == "failed"}
+            outcomes += [outcome for outcome in self.monitor.outcomes if outcome.slug not in before]
+            in_order = self.monitor.passed()
+            if self._trainer is None:
+                reason = "as a plain callback the loss cannot be seen as the Trainer computes it: attach(trainer)"
+                outcomes += [skipped(one.slug, one.stage, reason) for one in in_order if one.slug in UNSEEN]
+                in_order = [one for one in in_order if one.slug not in UNSEEN]
+            outcomes += in_order
+            if not self.monitor.judged and not self.monitor.outcomes:
+                outcomes += [skipped(slug, "guard", "no step was taken") for slug in WATCHED]
+        return Report("training run", tuple(outcomes))
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ANN401, ARG002 - transformers
+        """Check the wiring, then put hooks on the model."""
+        model, optimizer, scheduler = given["model"], given.get("optimizer"), given.get("lr_scheduler")
+        self._let_go()
+        scaler = getattr(optimizer, "scaler", None)
+        self.monitor = StepMonitor(
+            model,
+            optimizer,
+            scheduler,
+            scaler,
+            on_finding=self.on_finding,
+            max_steps=state.max_steps,
+            hides_nan=bool(getattr(args, "logging_nan_inf_filter", False)),
+            rerun=self.rerun,
+        )
+        self.monitor.step = state.global_step + 1
+        if self.wiring:
+            loader = given.get("train_dataloader")
+            loader = getattr(loader, "base_dataloader", loader)  # as accelerate wraps it
+            self._before = check_wiring(
+                Run(
+                    model,
+                    optimizer,
+                    scheduler,
+                    scaler,
+                    args,
+                    dataset=getattr(loader, "dataset", None),
+                    collate=getattr(loader, "collate_fn", None),
+                    tokenizer=given.get("processing_class"),
+                    max_steps=state.max_steps,
+                )
+            )
+            self.monitor.tell_before(self._before)
+        if self._trainer is not None:
+            self._wrap("compute_loss", self._seeing_loss)
+            self._wrap("training_step", self._seeing_step)
+
+    def on_substep_end(self, *_: object, **__: object) -> None:
+        """A micro-batch is done; attached, it was seen already."""
+        if self._trainer is None and self.monitor:
+            self.monitor.after_backward()
+
+    def on_pre_optimizer_step(self, *_: object, **__: object) -> None:
+        """Judge the step before it is taken."""
+        if self.monitor:
+            if self._trainer is None:
+                self.monitor.after_backward()
+            self.monitor.before_step()
+
+    def on_optimizer_step(self, *_: object, **__: object) -> None:
+        """The optimizer has stepped."""
+        if self.monitor:
+            self.monitor.after_step()
+
+    def on_train_end(self, *_: object, **__: object) -> None:
+        """Settle what would have waited for another step, and let go of everything."""
+        try:
+            if self.monitor:
+                self.monitor.finish()
+        finally:
+            self._let_go()
+
+    def _wrap(self, name: str, around: Callable[..., Any]) -> None:
+        setattr(self._trainer, name, functools.wraps(getattr(self._trainer, name))(
+            functools.partial(around, getattr(self._trainer, name))))  # fmt: skip
+
+    def _seeing_loss(self, compute_loss: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """The loss as the Trainer computes it; not that of an evaluation."""
+        result = compute_loss(*args, **kwargs)
+        if self._in_step:
+            self._raw = result[0] if isinstance(result, tuple) else result
+        return result
+
+    def _seeing_step(self, training_step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """One micro-batch, forward and backward."""
+        monitor = self.monitor
+        inputs: Any = kwargs.get("inputs", args[1] if len(args) > 1 else None)
+        labels = inputs.get("labels") if hasattr(inputs, "get") else None
+        self._in_step = True
+        try:
+            if monitor is not None:
+                monitor.see_labels(labels)
+            share = training_step(*args, **kwargs)
+            if monitor is not None:
+                monitor.after_backward(self._raw if self._raw is not None else share, share=share)
+        finally:
+            self._in_step, self._raw = False, None
+        return share
+
+    def _let_go(self) -> None:
+        """Take hooks and wrappers away."""
+        if self.monitor:
+            self.monitor.close()
+        for name in ("compute_loss", "training_step"):
+            if self._trainer is not None and isinstance(vars(self._trainer).get(name), functools.partial):
+                delattr(self._trainer, name)

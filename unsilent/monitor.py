@@ -1,0 +1,263 @@
+"""Watches a training loop step by step and stops it before the harm is done.
+
+    monitor = StepMonitor(model, optimizer, scheduler)
+    for batch in batches:
+        loss = model(**batch).loss
+        loss.backward()
+        monitor.after_backward(loss)
+        monitor.before_step()      # raises FailureFound: weights and optimizer are clean
+        optimizer.step()
+        monitor.after_step()
+    monitor.close()
+
+With accumulation ``after_backward`` is called for each micro-batch and the other two for each optimizer step. Watching
+changes nothing, and reads from the device once a step.
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from .adapted import unwrapped
+from .gradients import GradientWatch
+from .judgement import STAGE, Judge, Live
+from .movement import Movement
+from .optimization import adapter_groups
+from .outcome import FailureFound, FailureWarning, fold_symptoms, passed
+from .step_record import MicroBatch, StepRecord, read_step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .outcome import Outcome
+
+OnFinding = Literal["stop", "warn"]
+IGNORED = -100  # torch's cross entropy leaves labels of this value out
+
+# What each rule looks for, so that a report can say what was found to be in order.
+WATCHED = (
+    "nan-grad-norm", "fp16-overflow", "nan-masked", "labels-all-masked", "zero-loss", "frozen-adapter",
+    "checkpointing-detached", "optimizer-misses-adapter", "lr-zero", "weights-unchanged", "gradient-explosion",
+    "loss-diverging",
+)  # fmt: skip
+
+
+class StepMonitor:
+    """Looks at every backward pass and judges every optimizer step before it is taken.
+
+    Attributes:
+        findings: Every finding so far, roots with their symptoms, each failure once.
+        step: The step that is being prepared, counted from 1.
+    """
+
+    def __init__(  # noqa: PLR0913 - the contract's four, and four that are said by name
+        self,
+        model: torch.nn.Module,
+        optimizer: Any,  # noqa: ANN401 - a torch optimizer, or a wrapper with param_groups
+        scheduler: Any = None,  # noqa: ANN401 - a schedule of torch or transformers
+        scaler: Any = None,  # noqa: ANN401 - a GradScaler
+        *,
+        on_finding: OnFinding = "stop",
+        max_steps: int = 0,
+        hides_nan: bool = False,
+        rerun: bool = True,
+    ) -> None:
+        """Put hooks on the model; ``close`` takes them away, and so does a finding that stops.
+
+        Args:
+            model: What is trained, in whatever wrapper.
+            optimizer: What trains it.
+            scheduler: Whose future decides whether a learning rate of 0 is a warm-up.
+            scaler: The gradient scaler of an fp16 loop: steps that it skips on purpose are no finding.
+            on_finding: ``stop`` raises ``FailureFound`` before the step; ``warn`` says it once and goes on.
+            max_steps: Optimizer steps of the run; 0 where nobody knows.
+            hides_nan: The loop logs a NaN loss as 0.0, as Trainer does by default.
+            rerun: After a NaN, run that batch forward once more to name the first module that made it.
+        """
+        inner = unwrapped(model)
+        trainable = {name: weight for name, weight in inner.named_parameters() if weight.requires_grad}
+        self.on_finding = on_finding
+        self.findings: list[Outcome] = []
+        self.outcomes: list[Outcome] = []
+        self.step = 1
+        self.judged = 0
+        self._optimizer = optimizer
+        self._scaler = scaler if scaler is not None and getattr(scaler, "is_enabled", lambda: True)() else None
+        self._live = Live(inner, optimizer, trainable, scheduler, max_steps, hides_nan=hides_nan, rerun=rerun)
+        self._judge = Judge(self._live)
+        self._gradients = GradientWatch(trainable)
+        self._groups = adapter_groups(inner, optimizer) if getattr(optimizer, "param_groups", None) else []
+        self._movement = Movement(trainable) if trainable else None
+        self._moved: torch.Tensor | None = None
+        self._micro_batches: list[MicroBatch] = []
+        self._now = MicroBatch()
+        self._batch: Mapping[str, Any] | None = None
+        self._hooks = [inner.register_forward_hook(self._forward_done, with_kwargs=True)]
+        self._first_hooks = [
+            module.register_forward_pre_hook(self._executes(names)) for module, names in _owners(inner, trainable)
+        ]
+        self._gradients.start()
+
+    def see_labels(self, labels: Any) -> None:  # noqa: ANN401 - whatever a batch holds under this name
+        """Count the labels of the coming micro-batch, (B, T) with -100 where nothing is learnt.
+
+        Those that the model is called with are seen without help; these are for losses computed outside of it.
+        """
+        if isinstance(labels, torch.Tensor) and labels.dim() > 0 and not labels.is_floating_point():
+            counted = labels[:, 1:] if labels.dim() > 1 else labels  # nothing predicts a row's first token
+            self._now.supervised = (counted != IGNORED).sum()
+            self._now.rows = labels.shape[0]
+
+    def after_backward(
+        self, loss: torch.Tensor | float | None = None, *, share: torch.Tensor | float | None = None
+    ) -> None:
+        """Take note of a micro-batch whose backward pass is done.
+
+        Args:
+            loss: As the loop computed it; None where it cannot be seen.
+            share: What the loop adds to the loss of the step; None where that is ``loss`` or unknown.
+        """
+        self._now.loss = (
+            loss.detach() if isinstance(loss, torch.Tensor) else loss if loss is not None else self._now.own_loss
+        )
+        self._now.share = share.detach() if isinstance(share, torch.Tensor) else share
+        self._now.constant = isinstance(loss, torch.Tensor) and loss.grad_fn is None and loss.requires_grad
+        self._micro_batches.append(self._now)
+        self._live.batches.append(self._batch)
+        self._now, self._batch = MicroBatch(), None
+        self._gradients.micro_batch += 1
+
+    def before_step(self) -> None:
+        """Judge the step that is about to be taken.
+
+        Raises:
+            FailureFound: With ``on_finding="stop"``; nothing has been changed yet, and no hook is left.
+        """
+        record = self._read()
+        self.judged += 1
+        if record.moved:
+            self._movement = None
+        for hook in self._first_hooks:
+            hook.remove()
+        self._first_hooks.clear()
+        found = self._judge(record)
+        self._live.batches.clear()
+        self.tell(found)
+
+    def after_step(self) -> None:
+        """Take note that the optimizer has stepped, or should have."""
+        self.step += 1
+        self._moved = self._movement.moved() if self._movement else None
+
+    def finish(self) -> None:
+        """Settle, at the end of a run, what would have waited for another step.
+
+        Raises:
+            FailureFound: With ``on_finding="stop"``.
+        """
+        if self.judged:
+            self.tell(self._judge.ended(self._read()))
+
+    def close(self) -> None:
+        """Take every hook away."""
+        self._gradients.stop()
+        for hook in itertools.chain(self._hooks, self._first_hooks):
+            hook.remove()
+        self._hooks.clear()
+        self._first_hooks.clear()
+        self._movement = self._moved = None
+
+    def passed(self) -> list[Outcome]:
+        """What was watched for at least one step, and not found."""
+        found = {outcome.slug for outcome in self.outcomes}
+        return [passed(slug, STAGE) for slug in WATCHED if self.judged and slug not in found]
+
+    def tell_before(self, outcomes: list[Outcome]) -> None:
+        """Keep what was found before the first step: errors stop like any other, a risk is said and no more.
+
+        Raises:
+            FailureFound: With ``on_finding="stop"``.
+        """
+        found = fold_symptoms([outcome for outcome in outcomes if outcome.status == "failed"])
+        for outcome in found:
+            if outcome.failure.severity == "risk":
+                warnings.warn(FailureWarning(str(FailureFound(outcome))), stacklevel=3)
+        self.tell(
+            [outcome for outcome in outcomes if outcome.status == "failed" and outcome.failure.severity == "error"]
+        )
+
+    def tell(self, outcomes: list[Outcome]) -> None:
+        """Keep findings that are new, and stop or warn.
+
+        Raises:
+            FailureFound: With ``on_finding="stop"``.
+        """
+        known = {outcome.slug for outcome in self.outcomes}
+        fresh = [outcome for outcome in outcomes if outcome.slug not in known]
+        if not fresh:
+            return
+        self.outcomes += fresh
+        root = fold_symptoms(fresh)[0]
+        self.findings.append(root)
+        if self.on_finding == "stop":
+            self.close()
+            raise FailureFound(root)
+        warnings.warn(FailureWarning(str(FailureFound(root))), stacklevel=3)
+
+    def _read(self) -> StepRecord:
+        ones, self._micro_batches = self._micro_batches, []
+        record = read_step(
+            self.step,
+            ones,
+            self._gradients.take(),
+            moved=self._moved,
+            scale=getattr(self._scaler, "_scale", None) if self._scaler else None,
+            lr=max((abs(float(group["lr"])) for group in self._groups), default=None),
+        )
+        self._moved = None
+        return record
+
+    def _forward_done(
+        self, module: torch.nn.Module, inputs: tuple[object, ...], keywords: Mapping[str, Any], output: Any  # noqa: ANN401
+    ) -> None:  # fmt: skip
+        """Keep what the model was given and gave itself, of a forward pass that will be trained on."""
+        if not (module.training and torch.is_grad_enabled()):
+            return
+        self._batch = None if inputs else keywords
+        if self._now.supervised is None:
+            self.see_labels(keywords.get("labels"))
+        loss, logits = (_part(output, name) for name in ("loss", "logits"))
+        if loss is not None and loss.dim() == 0:
+            self._now.own_loss = loss.detach()
+        if logits is not None and logits.dim() > 1 and logits.numel():
+            last = logits.detach()[:, -1]
+            self._now.logits = torch.linalg.vector_norm(last, float("inf"), dtype=torch.float32)
+            self._live.is_fp16 |= last.dtype == torch.float16
+        kind = next(module.parameters()).device.type
+        self._live.is_fp16 |= torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) is torch.float16
+
+    def _executes(self, names: list[str]) -> Callable[..., None]:
+        def about_to_run(*_: object) -> None:
+            self._live.executed.update(names)
+
+        return about_to_run
+
+
+def _part(output: Any, name: str) -> torch.Tensor | None:  # noqa: ANN401 - a ModelOutput, a mapping or a tuple
+    """The loss or the logits in what a model returns."""
+    found = output.get(name) if hasattr(output, "get") else getattr(output, name, None)
+    return found if isinstance(found, torch.Tensor) and found.is_floating_point() else None
+
+
+def _owners(
+    model: torch.nn.Module, trainable: Mapping[str, torch.nn.Parameter]
+) -> list[tuple[torch.nn.Module, list[str]]]:
+    """Modules that hold watched parameters themselves, with their names."""
+    by_module: dict[str, list[str]] = {}
+    for name in trainable:
+        by_module.setdefault(name.rpartition(".")[0], []).append(name)
+    return [(model.get_submodule(module), names) for module, names in by_module.items()]
