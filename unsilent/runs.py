@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from .log_text import LogRecord
 from .outcome import Outcome, Report, failed, passed, skipped
-from .run_logs import LogRecord, LogUnusable, RunLog, find_log
+from .run_logs import LogUnusable, RunLog, find_log
 from .symptoms import likely_causes
 from .trends import LEAST_RECORDS, Divergence, Explosion, Flatness
 
@@ -37,6 +38,8 @@ ROUND_DIGITS = 2  # 0.01 and 1.0 are somebody's constants, 4.9701 is not
 SMALL = 0.1  # without norms, a round constant from the start is called a mask only if it pretends to be a good fit
 NORM_ALIVE = 0.01  # a norm of 0.0 after norms above this is no rounding
 KEPT = 3  # records kept on either side of a beginning
+
+NO_MASKS = ("frozen-adapter", "checkpointing-detached")  # a loss that is masked has lived, or is too round for them
 
 CONSEQUENCES: Mapping[str, str] = {
     "nan-grad-norm": "the weights are NaN from that step on; nothing after it is a model",
@@ -98,7 +101,6 @@ class Reading:
     no_loss: _Span = field(default_factory=_Span)
     repeated: _Span = field(default_factory=_Span)
     dead_norms: _Span = field(default_factory=_Span)
-    hidden_nan: LogRecord | None = None
     last_alive: float | None = None
     last_other: float | None = None
     last_norm: float = 0.0
@@ -137,8 +139,6 @@ class Reading:
         if self.no_loss.count == 0 and loss == "zero":
             self.last_alive = self.last_other
         self.no_loss.add(position, record, self.recent, holds=loss == "zero" and norm != "alive")
-        if loss == "zero" and norm == "nan":
-            self.hidden_nan = self.hidden_nan or record
         is_same = bool(self.recent) and value == self.recent[-1].loss and loss == "alive"
         if not is_same and self.recent and _kind(self.recent[-1].loss) == "alive":
             self.last_other = self.recent[-1].loss
@@ -238,7 +238,7 @@ def _with_reading(outcome: Outcome, said: str) -> Outcome:
 
 def _finding(slug: str, got: str, step: int, evidence: Mapping[str, object], signs: str) -> Outcome:
     """A failed outcome with the causes that fit the signs, the likeliest first."""
-    causes = likely_causes(signs)
+    causes = [cause for cause in likely_causes(signs) if slug != "nan-masked" or cause.failure.slug not in NO_MASKS]
     fits = ", ".join(f"{cause.failure.slug} ({cause.weight:.0%})" for cause in causes[:3])
     expected = {
         "nan-grad-norm": "a finite grad_norm and loss",
@@ -273,10 +273,6 @@ def _around(span: _Span, reading: Reading) -> dict[str, object]:
     }
 
 
-def _as_text(records: list[LogRecord]) -> str:
-    return " ".join(f"{name} {value}" for row in _numbers(records) for name, value in row.items() if name != "step")
-
-
 def _nan_grad_norm(reading: Reading) -> Outcome:
     """NaN that stays. A scaler's skipped steps pass: later norms are finite, and the loss is not 0."""
     slug: Literal["nan-grad-norm"] = "nan-grad-norm"
@@ -285,21 +281,18 @@ def _nan_grad_norm(reading: Reading) -> Outcome:
         return skipped(slug, "runs", "no grad_norm in the log")
     stays = norms.count and (reading.nan_norms.count or norms.count > SCALER_SKIPS)
     if stays or (norms.count and losses.count):
-        got = f"{_words(norms.records[0].grad_norm)} from there to the end ({norms.count} of {reading.count} records)"
+        got = f"{norms.records[0].grad_norm} from there to the end ({norms.count} of {reading.count} records)"
         if reading.no_loss.count:
             got += ", with a loss of 0.0, which is how Trainer prints NaN"
-        return _finding(slug, f"grad_norm {got}", norms.step, _around(norms, reading), f"grad_norm nan {_loss_sign(reading)}")
+        signs = f"grad_norm nan {_loss_sign(reading)}"
+        return _finding(slug, f"grad_norm {got}", norms.step, _around(norms, reading), signs)
     if losses.count and not norms.count and not reading.number("grad_norm", "zero"):
-        got = f"loss {_words(losses.records[0].loss)} from there to the end ({losses.count} of {reading.count} records)"
+        got = f"loss {losses.records[0].loss} from there to the end ({losses.count} of {reading.count} records)"
         return _finding(slug, got, losses.step, _around(losses, reading), "loss nan")
     if norms.total or losses.total:
         at_end = ", the last of them at the end of the log" if norms.count else ", and passed"
         return passed(slug, "runs", f"{norms.total} norms and {losses.total} losses were not finite{at_end}")
     return passed(slug, "runs")
-
-
-def _words(value: float | None) -> str:
-    return str(value)
 
 
 def _loss_sign(reading: Reading) -> str:
@@ -397,7 +390,8 @@ def _not_decreasing(reading: Reading) -> Outcome:
     no_rate = reading.rates.get("zero", 0) == reading.count and alive >= LEAST_RECORDS
     if not (no_gradient or no_rate or reading.flatness.is_flat):
         if alive < LEAST_RECORDS:
-            return skipped(slug, "runs", f"{alive} records of a loss; {LEAST_RECORDS} are needed to say that it is flat")
+            few = f"{alive} records of a loss; {LEAST_RECORDS} are needed to say that it is flat"
+            return skipped(slug, "runs", few)
         return passed(slug, "runs")
     signs = ["the loss is flat"]
     if no_gradient:
