@@ -6,8 +6,11 @@ stand-in, for tests of code that scores answers and does not care where they com
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import math
+import random
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -189,3 +192,63 @@ def train_tiny(base: Path, output_dir: Path, **options: Any) -> Any:  # noqa: AN
         "logging_steps": 1,
     }
     return sft.train_only(TrainingConfig.from_options(str(output_dir), settings | options))
+
+
+def class_rows(count: int, seed: int = 0, filler: int = 0) -> list[dict[str, list[int]]]:
+    """Rows with one label each: which of 8 tokens it is follows from the token before it, after random filler."""
+    draw = random.Random(seed)
+    rows = []
+    for _ in range(count):
+        token = draw.randrange(8)
+        before = [draw.randrange(60, 100) for _ in range(filler)]
+        inputs, labels = [*before, 20, 3 + token, 40 + token], [-100] * (filler + 2) + [40 + token]
+        rows.append({"input_ids": inputs, "labels": labels})
+    return rows
+
+
+def taught_model(rows: list[dict[str, list[int]]], steps: int = 12) -> LlamaForCausalLM:
+    """The tiny model after a few full steps on rows: a base that knows something, and so has something to lose."""
+    model = tiny_model()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for step in range(steps):
+        batch = rows[32 * step : 32 * step + 32]
+        model(**{name: torch.tensor([row[name] for row in batch]) for name in batch[0]}).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return model
+
+
+def run_trainer(folder: Path, model: Any, rows: Any, **options: Any) -> tuple[Path, Path]:  # noqa: ANN401 - as Trainer takes them
+    """Train a real adapter with the real Trainer; its ``trainer_state.json``, and what it printed, as files."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import Trainer, TrainingArguments
+
+    settings: dict[str, Any] = {
+        "max_steps": 30,
+        "per_device_train_batch_size": 8,
+        "logging_steps": 1,
+        "learning_rate": 1e-2,
+        "lr_scheduler_type": "constant",
+        "save_strategy": "no",
+        "report_to": "none",
+        "use_cpu": True,
+        "disable_tqdm": True,
+    }
+    torch.manual_seed(0)
+    if isinstance(model, LlamaForCausalLM):
+        model = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
+    arguments = TrainingArguments(output_dir=str(folder), **settings | options)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        trainer = Trainer(model=model, args=arguments, train_dataset=rows)
+        trainer.train()
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer.state.save_to_json(str(folder / "trainer_state.json"))
+    (folder / "console.txt").write_text(printed.getvalue())
+    return folder / "trainer_state.json", folder / "console.txt"
+
+
+def logged(state: Path, *names: str) -> list[tuple[float, ...]]:
+    """Values of every step's record in a ``trainer_state.json``."""
+    history = json.loads(state.read_text())["log_history"]
+    return [tuple(float(record[name]) for name in names) for record in history if "loss" in record]

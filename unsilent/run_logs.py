@@ -1,9 +1,9 @@
 """What a training run wrote down, read one record at a time, whatever its form.
 
-``trainer_state.json``, JSON lines, CSV, tables pasted from a notebook and console output are all text with flat
-``{...}`` records, rows under a header, or ``loss 4.97`` in a line: ``log_text`` takes them
-all, and the form named is the one met. TensorBoard's event files have ``event_files``. Nothing is kept but the record at hand, so that a log
-of a million lines takes no more memory than one of ten. The content decides, never the file's ending.
+``trainer_state.json``, JSON lines, CSV, tables pasted from a notebook and console output are text, which ``log_text``
+takes apart; TensorBoard's event files have ``event_files``. Here is which file of a folder is read, and how: nothing is
+kept but the record at hand, so that a log of a million lines takes no more memory than one of ten. The content decides
+what a file is, never its ending.
 """
 
 from __future__ import annotations

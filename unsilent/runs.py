@@ -13,9 +13,8 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from .log_text import LogRecord
 from .outcome import Outcome, Report, failed, passed, skipped
 from .run_logs import LogUnusable, RunLog, find_log
 from .symptoms import likely_causes
@@ -23,6 +22,8 @@ from .trends import LEAST_RECORDS, Divergence, Explosion, Flatness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .log_text import LogRecord
 
 Kind = Literal["absent", "zero", "alive", "nan", "inf"]
 
@@ -39,7 +40,7 @@ SMALL = 0.1  # without norms, a round constant from the start is called a mask o
 NORM_ALIVE = 0.01  # a norm of 0.0 after norms above this is no rounding
 KEPT = 3  # records kept on either side of a beginning
 
-NO_MASKS = ("frozen-adapter", "checkpointing-detached")  # a loss that is masked has lived, or is too round for them
+NO_MASK = "does not require grad"  # sign of a run without any gradient; a masked loss has lived, or is too round
 
 CONSEQUENCES: Mapping[str, str] = {
     "nan-grad-norm": "the weights are NaN from that step on; nothing after it is a model",
@@ -79,6 +80,13 @@ class _Span:
             self.records.append(record)
         self.count += 1
         self.total += 1
+
+
+class _Place(NamedTuple):
+    """Where something begins: a step, or a record's number where the log has no steps."""
+
+    name: str
+    number: int
 
 
 @dataclass
@@ -168,6 +176,10 @@ class Reading:
         """How many records have one of these kinds of loss or norm."""
         return sum(self.kinds.get((name, kind), 0) for kind in kinds)
 
+    def at(self, number: int) -> _Place:
+        """A place in this log."""
+        return _Place("record" if self.without_step == self.count else "step", number)
+
     def always(self, name: str, kind: Kind) -> bool:
         """Whether every record has this kind."""
         return self.number(name, kind) == self.count
@@ -236,9 +248,9 @@ def _with_reading(outcome: Outcome, said: str) -> Outcome:
     return failed(outcome.slug, "runs", outcome.message, {**outcome.evidence, "read": said}, step=outcome.step)
 
 
-def _finding(slug: str, got: str, step: int, evidence: Mapping[str, object], signs: str) -> Outcome:
+def _finding(slug: str, got: str, at: _Place, evidence: Mapping[str, object], signs: str) -> Outcome:
     """A failed outcome with the causes that fit the signs, the likeliest first."""
-    causes = [cause for cause in likely_causes(signs) if slug != "nan-masked" or cause.failure.slug not in NO_MASKS]
+    causes = [cause for cause in likely_causes(signs) if slug != "nan-masked" or NO_MASK not in cause.failure.signs]
     fits = ", ".join(f"{cause.failure.slug} ({cause.weight:.0%})" for cause in causes[:3])
     expected = {
         "nan-grad-norm": "a finite grad_norm and loss",
@@ -249,11 +261,11 @@ def _finding(slug: str, got: str, step: int, evidence: Mapping[str, object], sig
         "loss-not-decreasing": "a loss that falls",
     }[slug]
     message = (
-        f"Expected {expected}, but got {got}: {CONSEQUENCES[slug]}. Where: step {step}. "
+        f"Expected {expected}, but got {got}: {CONSEQUENCES[slug]}. Where: {at.name} {at.number}. "
         f"What to do: what fits is {fits}; unsilent explain {causes[0].failure.slug}."
     )
     listed = [{"failure": cause.failure.slug, "weight": round(cause.weight, 3)} for cause in causes]
-    return failed(slug, "runs", message, {**evidence, "causes": listed}, step=step)
+    return failed(slug, "runs", message, {**evidence, "causes": listed}, step=at.number)
 
 
 def _numbers(records: list[LogRecord]) -> list[dict[str, float | int]]:
@@ -285,10 +297,10 @@ def _nan_grad_norm(reading: Reading) -> Outcome:
         if reading.no_loss.count:
             got += ", with a loss of 0.0, which is how Trainer prints NaN"
         signs = f"grad_norm nan {_loss_sign(reading)}"
-        return _finding(slug, f"grad_norm {got}", norms.step, _around(norms, reading), signs)
+        return _finding(slug, f"grad_norm {got}", reading.at(norms.step), _around(norms, reading), signs)
     if losses.count and not norms.count and not reading.number("grad_norm", "zero"):
         got = f"loss {losses.records[0].loss} from there to the end ({losses.count} of {reading.count} records)"
-        return _finding(slug, got, losses.step, _around(losses, reading), "loss nan")
+        return _finding(slug, got, reading.at(losses.step), _around(losses, reading), "loss nan")
     if norms.total or losses.total:
         at_end = ", the last of them at the end of the log" if norms.count else ", and passed"
         return passed(slug, "runs", f"{norms.total} norms and {losses.total} losses were not finite{at_end}")
@@ -306,9 +318,11 @@ def _zero_loss(reading: Reading) -> Outcome:
         return skipped("zero-loss", "runs", "no loss in the log")
     no_label = reading.bad_losses.count >= ZEROS and reading.always("grad_norm", "zero")
     if no_label:
-        got = "loss nan with grad_norm exactly 0.0"
+        got, signs = "loss nan with grad_norm exactly 0.0", "loss nan grad_norm 0.0 labels masked"
         evidence = _around(reading.bad_losses, reading) | {"likely": "no label to learn from"}
-        return _finding("zero-loss", got, reading.bad_losses.step, evidence, "loss nan grad_norm 0.0 labels masked")
+        return _finding(
+            reading, "zero-loss", got, reading.bad_losses.step, evidence, "loss nan grad_norm 0.0 labels masked"
+        )
     norms = {_kind(record.grad_norm) for record in span.records} - {"absent"}
     is_nan = "nan" in norms
     enough = span.count >= ZEROS or span.count == reading.count or (is_nan and span.count)
@@ -325,7 +339,7 @@ def _zero_loss(reading: Reading) -> Outcome:
             "loss 0.0 grad_norm 0.0 labels masked",
         )
     got = f"loss 0.0 from there to the end ({span.count} of {reading.count} records): {likely}"
-    return _finding("zero-loss", got, span.step, _around(span, reading) | {"likely": likely}, signs)
+    return _finding("zero-loss", got, reading.at(span.step), _around(span, reading) | {"likely": likely}, signs)
 
 
 def _nan_masked(reading: Reading) -> Outcome:
@@ -337,11 +351,13 @@ def _nan_masked(reading: Reading) -> Outcome:
     if span.count >= REPEATED and _is_mask(reading):
         value = span.records[0].loss
         got = f"loss exactly {value} in each of the last {span.count} records"
-        return _finding(slug, got, span.step, _around(span, reading), f"loss {value} " * 3 + "grad_norm 0.0")
+        return _finding(
+            slug, got, reading.at(span.step), _around(span, reading), f"loss {value} " * 3 + "grad_norm 0.0"
+        )
     dead = reading.dead_norms
     if dead.total and not reading.always("grad_norm", "zero") and reading.last_norm:
         got = f"grad_norm exactly 0.0 in {dead.total} of {reading.count} records, beside a loss that is not 0"
-        return _finding(slug, got, dead.step, _around(dead, reading), "loss flat grad_norm 0.0")
+        return _finding(slug, got, reading.at(dead.step), _around(dead, reading), "loss flat grad_norm 0.0")
     return passed(slug, "runs")
 
 
@@ -362,23 +378,27 @@ def _is_mask(reading: Reading) -> bool:
 def _explosion(reading: Reading) -> Outcome:
     if not reading.number("grad_norm", "zero", "alive"):
         return skipped("gradient-explosion", "runs", "no finite grad_norm in the log")
-    found = reading.explosion
+    found, signs = reading.explosion, "grad_norm growing, exploding gradient"
     if not found.exploded:
         return passed("gradient-explosion", "runs")
     evidence = {**found.evidence(), "records": reading.count}
     got = f"growth from {evidence['start']:.3g} to {evidence['highest']:.3g}"
-    return _finding("gradient-explosion", got, found.began or 0, evidence, "grad_norm growing, exploding gradient")
+    return _finding(
+        reading, "gradient-explosion", got, found.began or 0, evidence, "grad_norm growing, exploding gradient"
+    )
 
 
 def _divergence(reading: Reading) -> Outcome:
     if not reading.number("loss", "alive"):
         return skipped("loss-diverging", "runs", "no finite loss above 0 in the log")
-    found = reading.divergence
+    found, signs = reading.divergence, "loss rising, loss is rising, diverging"
     if not found.risen:
         return passed("loss-diverging", "runs")
     evidence = {**found.evidence(), "records": reading.count}
     got = f"a rise from {evidence['start']} to {evidence['level'] or evidence['highest']} that stays"
-    return _finding("loss-diverging", got, found.began or 0, evidence, "loss rising, loss is rising, diverging")
+    return _finding(
+        reading, "loss-diverging", got, found.began or 0, evidence, "loss rising, loss is rising, diverging"
+    )
 
 
 def _not_decreasing(reading: Reading) -> Outcome:
@@ -409,4 +429,4 @@ def _not_decreasing(reading: Reading) -> Outcome:
     }
     got = f"{evidence['line_begins']} at the start and {evidence['line_ends']} at the end of {alive} records"
     got += ", grad_norm exactly 0.0 in each" * no_gradient + ", learning_rate 0 in each" * no_rate
-    return _finding(slug, got, reading.first, evidence, ", ".join(signs))
+    return _finding(slug, got, reading.at(reading.first), evidence, ", ".join(signs))
