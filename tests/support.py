@@ -211,6 +211,7 @@ def taught_model(rows: list[dict[str, list[int]]], steps: int = 12) -> LlamaForC
     model = tiny_model()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for step in range(steps):
+        optimizer.param_groups[0]["lr"] = 1e-2 * (1 - step / steps)
         batch = rows[32 * step : 32 * step + 32]
         model(**{name: torch.tensor([row[name] for row in batch]) for name in batch[0]}).loss.backward()
         optimizer.step()

@@ -320,9 +320,7 @@ def _zero_loss(reading: Reading) -> Outcome:
     if no_label:
         got, signs = "loss nan with grad_norm exactly 0.0", "loss nan grad_norm 0.0 labels masked"
         evidence = _around(reading.bad_losses, reading) | {"likely": "no label to learn from"}
-        return _finding(
-            reading, "zero-loss", got, reading.bad_losses.step, evidence, "loss nan grad_norm 0.0 labels masked"
-        )
+        return _finding("zero-loss", got, reading.at(reading.bad_losses.step), evidence, signs)
     norms = {_kind(record.grad_norm) for record in span.records} - {"absent"}
     is_nan = "nan" in norms
     enough = span.count >= ZEROS or span.count == reading.count or (is_nan and span.count)
@@ -350,10 +348,9 @@ def _nan_masked(reading: Reading) -> Outcome:
     span = reading.repeated
     if span.count >= REPEATED and _is_mask(reading):
         value = span.records[0].loss
-        got = f"loss exactly {value} in each of the last {span.count} records"
-        return _finding(
-            slug, got, reading.at(span.step), _around(span, reading), f"loss {value} " * 3 + "grad_norm 0.0"
-        )
+        got = f"loss exactly {value:.6g} in each of the last {span.count} records"
+        signs = f"loss {value} " * 3 + "grad_norm 0.0"
+        return _finding(slug, got, reading.at(span.step), _around(span, reading), signs)
     dead = reading.dead_norms
     if dead.total and not reading.always("grad_norm", "zero") and reading.last_norm:
         got = f"grad_norm exactly 0.0 in {dead.total} of {reading.count} records, beside a loss that is not 0"
@@ -366,7 +363,8 @@ def _is_mask(reading: Reading) -> bool:
     value = reading.repeated.records[0].loss or 0.0
     if reading.live_norm_while_repeated:
         return False
-    digits = len(f"{abs(value):.10g}".replace(".", "").lstrip("0").rstrip("0"))
+    # six digits: as a float32 that a state keeps in full, 0.01 is 0.009999999776482582
+    digits = len(f"{abs(value):.6g}".replace(".", "").lstrip("0").rstrip("0"))
     if reading.repeated.count == reading.number("loss", "alive"):
         has_norms = not reading.always("grad_norm", "absent")
         return digits <= ROUND_DIGITS and (has_norms or value <= SMALL)
@@ -383,9 +381,7 @@ def _explosion(reading: Reading) -> Outcome:
         return passed("gradient-explosion", "runs")
     evidence = {**found.evidence(), "records": reading.count}
     got = f"growth from {evidence['start']:.3g} to {evidence['highest']:.3g}"
-    return _finding(
-        reading, "gradient-explosion", got, found.began or 0, evidence, "grad_norm growing, exploding gradient"
-    )
+    return _finding("gradient-explosion", got, reading.at(found.began or 0), evidence, signs)
 
 
 def _divergence(reading: Reading) -> Outcome:
@@ -396,9 +392,7 @@ def _divergence(reading: Reading) -> Outcome:
         return passed("loss-diverging", "runs")
     evidence = {**found.evidence(), "records": reading.count}
     got = f"a rise from {evidence['start']} to {evidence['level'] or evidence['highest']} that stays"
-    return _finding(
-        reading, "loss-diverging", got, found.began or 0, evidence, "loss rising, loss is rising, diverging"
-    )
+    return _finding("loss-diverging", got, reading.at(found.began or 0), evidence, signs)
 
 
 def _not_decreasing(reading: Reading) -> Outcome:
