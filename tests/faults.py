@@ -7,6 +7,7 @@ a marker or its arguments: it must find the failure by its effect.
 from __future__ import annotations
 
 import math
+import random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -211,3 +212,48 @@ def tokenize_templated_text(tokenizer: Any) -> Any:  # noqa: ANN401 - a tokenize
         single=f"{tokenizer.bos_token} $A", special_tokens=[(tokenizer.bos_token, tokenizer.bos_token_id)]
     )
     return tokenizer
+
+
+def shuffle_labels(rows: list[dict[str, list[int]]], seed: int = 1) -> list[dict[str, list[int]]]:
+    """[loss-not-decreasing] Every row has the label of another one."""
+    labels = [row["labels"] for row in rows]
+    random.Random(seed).shuffle(labels)
+    return [{"input_ids": row["input_ids"], "labels": label} for row, label in zip(rows, labels, strict=True)]
+
+
+def raise_learning_rate() -> dict[str, Any]:
+    """[loss-diverging] A learning rate of 0.3, where 0.01 was meant."""
+    return {"learning_rate": 0.3}
+
+
+def let_gradients_explode() -> dict[str, Any]:
+    """[gradient-explosion] A learning rate of 1.0 under an optimizer that follows it, and no clipping."""
+    return {"learning_rate": 1.0, "optim": "rmsprop", "max_grad_norm": 0.0}
+
+
+def hide_every_label(rows: list[dict[str, list[int]]]) -> list[dict[str, list[int]]]:
+    """[zero-loss] No row has a label: Trainer logs a loss of 0.0."""
+    return [{"input_ids": row["input_ids"], "labels": [-100] * len(row["labels"])} for row in rows]
+
+
+def replace_nan_loss(monkeypatch: pytest.MonkeyPatch, value: float = 0.01) -> None:
+    """[nan-masked] The old code's way: a loss that is NaN becomes a small constant without a gradient."""
+    import torch
+    from transformers import Trainer
+
+    real = Trainer.compute_loss
+
+    def compute_loss(self: Any, model: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as Trainer has it
+        loss = real(self, model, *arguments, **options)
+        return loss if torch.isfinite(loss) else torch.full_like(loss, value).detach().requires_grad_()
+
+    monkeypatch.setattr(Trainer, "compute_loss", compute_loss)
+
+
+def zero_nan_gradients(model: Any) -> None:  # noqa: ANN401 - any torch module
+    """[nan-masked] The old code's other way: a gradient that is not finite becomes zero."""
+    import torch
+
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.register_hook(lambda gradient: torch.where(torch.isfinite(gradient), gradient, 0.0))

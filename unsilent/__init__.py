@@ -1,8 +1,8 @@
 """Checks that make silent fine-tuning failures impossible to miss.
 
 ``FAILURES`` is the catalogue: one row for each known failure. ``TrainingGuard`` watches a Trainer, ``StepMonitor`` a
-loop of one's own; both raise ``FailureFound``. ``inspect_adapter`` judges an adapter on disk. Nothing heavy is imported
-before it is used.
+loop of one's own; both raise ``FailureFound``. ``read_run`` judges what a training run wrote, ``inspect_adapter`` an
+adapter on disk. Nothing heavy is imported before it is used.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from .guard import TrainingGuard
     from .monitor import StepMonitor
     from .outcome import FailureFound
+    from .runs import read_run
 
-__all__ = ["FAILURES", "FailureFound", "StepMonitor", "TrainingGuard", "__version__", "inspect_adapter"]
+__all__ = ["FAILURES", "FailureFound", "StepMonitor", "TrainingGuard", "__version__", "inspect_adapter", "read_run"]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -25,6 +26,7 @@ _HOMES = {
     "StepMonitor": "monitor",
     "TrainingGuard": "guard",
     "inspect_adapter": "adapters",
+    "read_run": "runs",
 }
 
 

@@ -4,6 +4,7 @@
     unsilent explain SLUG
     unsilent explain "loss 0.0 grad_norm nan"
     unsilent check adapter DIR...
+    unsilent check run PATH...
 
 Exit status: 0 all that ran passed, 1 a finding, 2 could not judge. With ``--json`` stdout holds one JSON object and
 nothing else. Commands whose stage is not built yet end with 2.
@@ -35,6 +36,7 @@ JSON = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, n
 WORDS = Annotated[list[str], typer.Argument(help="A slug, or a symptom as typed or pasted; '-' reads stdin.")]
 STRICT = Annotated[bool, typer.Option("--strict", help="Risks count as errors.")]
 FOLDERS = Annotated[list[str], typer.Argument(help="Adapter folders, or output folders of training runs.")]
+LOGS = Annotated[list[str], typer.Argument(help="trainer_state.json, any log, TensorBoard events, or output folders.")]
 SUBJECT = Annotated[list[str] | None, typer.Argument(help="What to judge.")]
 
 app = typer.Typer(
@@ -175,9 +177,11 @@ def _not_built(command: str) -> None:
 
 
 @check.command("run")
-def check_run(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001 - the contract's options
-    """Judge what a training run wrote. Planned."""
-    _not_built("check run")
+def check_run(paths: LOGS, as_json: JSON = False, strict: STRICT = False) -> None:
+    """Judge what training runs wrote: since when something is wrong, and which causes fit."""
+    from .runs import read_run  # noqa: PLC0415 - the other commands need not load it
+
+    _show([read_run(path) for path in paths], as_json=as_json, strict=strict)
 
 
 @check.command("adapter")

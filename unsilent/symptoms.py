@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _LINK = (
     r"(?:(?:[:=(]|is|was|are|of|stays|stayed|at|always|exactly|went|goes|to|turns|turned|becomes|became|tensor)\s*)*"
 )
-_NUMBER = r"(?P<value>[-+]?(?:(?:\d+(?:[.,]\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?|zero))(?![\w])"
-_VALUE = rf"""['"]?\s*{_LINK}['"]?{_NUMBER}"""
+NUMBER = r"(?P<value>[-+]?(?:(?:\d+(?:[.,]\d*)?|\.\d+)(?:e[-+]?\d+)?|nan|inf(?:inity)?|zero))(?![\w])"
+_VALUE = rf"""['"]?\s*{_LINK}['"]?{NUMBER}"""
 _NAMES: Mapping[str, str] = {
     "loss": r"(?<![a-z_])loss",
     "grad_norm": r"(?:grad(?:ient)?[_ ]?norms?|grad[_ ]norm)",
@@ -117,13 +117,14 @@ def read_series(text: str) -> dict[str, list[float]]:
     """Read every number behind a known name, in order: ``{"loss": [0.0], "grad_norm": [nan]}``."""
     series: dict[str, list[float]] = {}
     for name, pattern in _SERIES.items():
-        values = [_number(found["value"]) for found in pattern.finditer(text)]
+        values = [read_number(found["value"]) for found in pattern.finditer(text)]
         if values:
             series[name] = values
     return series
 
 
-def _number(text: str) -> float:
+def read_number(text: str) -> float:
+    """The value of what ``NUMBER`` matched."""
     return 0.0 if text.lower().endswith("zero") else float(text.replace(",", "."))
 
 

@@ -37,8 +37,13 @@ GROWTH = 100.0  # times the start: orders of magnitude; 45 passed in a healthy s
 LARGE_NORM = 10.0  # a norm that was 1e-3 on a memorised batch may come back to 1, and 7 before clipping is healthy
 
 LEAST_RECORDS = 20  # fewer say nothing about a slope
-STILL_AT_START = 0.98  # end over start; a chat model that LoRA improves by 4% only has improved
-SIGNIFICANT = 3.0  # standard errors of the slope
+LEAST_FALL = (
+    0.05  # of the start; flat means: a fall as large as this would have been seen (4% on a chat model is healthy)
+)
+SURE = 2.0  # standard errors on the safe side
+SIGNIFICANT = 3.0  # standard errors that make a slope a fall
+EARLY = 1.5  # standard errors of the first three over the rest: it fell before the line could see it
+TRAINED_OUT = 0.05  # a loss that begins there has nowhere to fall
 
 
 class Divergence:
@@ -168,11 +173,14 @@ class Flatness:
         self._spread_index = 0.0
         self._spread = 0.0
         self._together = 0.0
+        self._first: list[float] = []
 
     def add(self, value: float) -> None:
         """Take the next finite value."""
         index = float(self.count)
         self.count += 1
+        if self.count <= START_COUNT:
+            self._first.append(value)
         from_mean_index, from_mean = index - self._mean_index, value - self._mean
         self._mean_index += from_mean_index / self.count
         self._mean += from_mean / self.count
@@ -201,14 +209,18 @@ class Flatness:
 
     @property
     def falls(self) -> bool:
-        """Whether there is a fall that the scatter does not explain."""
-        return self.slope < 0 and -self.slope > SIGNIFICANT * self.slope_error
+        """Whether there is a fall that the scatter does not explain, along the line or among the first values."""
+        scatter = math.sqrt(self._spread / max(self.count - 1, 1))
+        early = math.sqrt(len(self._first)) * (sum(self._first) / max(len(self._first), 1) - self._mean)
+        return self.slope < -SIGNIFICANT * self.slope_error or early > EARLY * scatter > 0
 
     @property
     def is_flat(self) -> bool:
-        """Whether enough was seen, nothing falls, and the end is where the start was, or above."""
+        """Whether enough was seen to say that nothing falls: a fall of 5% would show above the scatter."""
         begin, end = self.ends
-        return self.count >= LEAST_RECORDS and not self.falls and end >= STILL_AT_START * begin
+        error = self.slope_error * (self.count - 1)
+        seen_enough = self.count >= LEAST_RECORDS and begin > TRAINED_OUT
+        return seen_enough and not self.falls and begin - end + SURE * error < LEAST_FALL * begin
 
     def evidence(self) -> dict[str, object]:
         """The numbers behind the answer."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import faults
 import pytest
 import support
+import trainers
 from transformers import default_data_collator
 
 from unsilent.outcome import fold_symptoms
@@ -27,16 +28,16 @@ PAIRS = [{"prompt": "How many cm are in it? " * (1 + n % 4), "completion": f"{n}
 
 def test_fault_is_real(tmp_path: Path) -> None:
     """Rows cut in their prompts have nothing to learn from: loss and gradient norm are 0.0."""
-    rows = support.tokenized_rows()
+    rows = trainers.tokenized_rows()
     faults.cut_rows(rows, 20)
-    log = support.train_plainly(support.tiny_model(), rows, default_data_collator, tmp_path)
+    log = trainers.train_plainly(support.tiny_model(), rows, default_data_collator, tmp_path)
 
     assert [(record["loss"], record["grad_norm"]) for record in log] == [(0.0, 0.0)] * 4
 
 
 def test_trl_drops_rows_in_silence(tmp_path: Path) -> None:
     """TRL keeps half of the rows, and of those half have lost the end of their answer."""
-    rows = support.sft_trainer(PAIRS, tmp_path, max_length=50).train_dataset
+    rows = trainers.sft_trainer(PAIRS, tmp_path, max_length=50).train_dataset
 
     assert len(rows) == 20
     assert [row["labels"][-1] for row in rows].count(2) == 10
@@ -44,7 +45,7 @@ def test_trl_drops_rows_in_silence(tmp_path: Path) -> None:
 
 def test_check_finds_it() -> None:
     """Rows cut at max_length: labels-all-masked is reported too, and stands under it."""
-    rows = support.tokenized_rows()
+    rows = trainers.tokenized_rows()
     faults.cut_rows(rows, 20)
     sample = read_sample(rows, default_data_collator)
     outcome = check_truncation(sample, max_length=20)
@@ -72,14 +73,14 @@ def test_check_finds_what_the_collator_cut() -> None:
     def collate(rows: list[dict[str, list[int]]]) -> dict[str, list[list[int]]]:
         return {name: [row[name][:20] for row in rows] for name in rows[0]}
 
-    sample = read_sample(support.tokenized_rows(), collate)
+    sample = read_sample(trainers.tokenized_rows(), collate)
 
     assert check_truncation(sample).evidence["how"] == ["had more before"]
 
 
 def test_check_finds_rows_piled_up_at_one_length() -> None:
     """Nobody knows the length, but the rows without labels are the longest, all alike, and shorter ones have labels."""
-    rows = support.tokenized_rows() + support.tokenized_rows()[1::2]
+    rows = trainers.tokenized_rows() + trainers.tokenized_rows()[1::2]
     faults.cut_rows(rows, 45)
     sample = read_sample(rows, default_data_collator, count=len(rows))
 
@@ -91,7 +92,7 @@ def test_check_finds_rows_piled_up_at_one_length() -> None:
 )
 def test_check_finds_what_trl_dropped(max_length: int, rows: int, dropped: float, tmp_path: Path) -> None:
     """Rows that no index selects any more still lie in the table, without labels and of that length."""
-    trainer = support.sft_trainer(PAIRS, tmp_path, max_length=max_length)
+    trainer = trainers.sft_trainer(PAIRS, tmp_path, max_length=max_length)
     sample = read_sample(trainer.train_dataset, trainer.data_collator, tokenizer=trainer.processing_class)
     outcome = check_truncation(sample, max_length)
 
@@ -102,7 +103,7 @@ def test_check_finds_what_trl_dropped(max_length: int, rows: int, dropped: float
 def test_check_finds_answers_cut_in_their_midst(tmp_path: Path) -> None:
     """All rows are kept, each with two tokens of its answer: the text beside them is longer."""
     pairs = [{"prompt": "How many cm are in it? ", "completion": f"{n}00</answer>"} for n in range(40)]
-    trainer = support.sft_trainer(pairs, tmp_path, max_length=25)
+    trainer = trainers.sft_trainer(pairs, tmp_path, max_length=25)
     sample = read_sample(trainer.train_dataset, trainer.data_collator, tokenizer=trainer.processing_class)
 
     assert check_truncation(sample).evidence["cut"] == 16
@@ -110,16 +111,16 @@ def test_check_finds_answers_cut_in_their_midst(tmp_path: Path) -> None:
 
 def test_healthy_twin_is_left_alone(tmp_path: Path) -> None:
     """A length that fits all rows, in both trainers."""
-    trainer = support.sft_trainer(PAIRS, tmp_path, max_length=200)
+    trainer = trainers.sft_trainer(PAIRS, tmp_path, max_length=200)
     sample = read_sample(trainer.train_dataset, trainer.data_collator, tokenizer=trainer.processing_class)
 
     assert check_truncation(sample, 200).status == "passed"
-    assert check_truncation(read_sample(support.tokenized_rows(), default_data_collator), 50).status == "passed"
+    assert check_truncation(read_sample(trainers.tokenized_rows(), default_data_collator), 50).status == "passed"
 
 
 def test_masked_rows_are_not_called_cut() -> None:
     """Where nothing tells cut from masked, labels-all-masked stands alone."""
-    rows = support.tokenized_rows()
+    rows = trainers.tokenized_rows()
     faults.mask_every_label(rows)
     findings = [one.slug for one in check_rows(read_sample(rows, default_data_collator)) if one.status == "failed"]
 

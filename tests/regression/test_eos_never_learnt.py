@@ -13,6 +13,7 @@ import faults
 import pytest
 import support
 import torch
+import trainers
 from transformers import DataCollatorForLanguageModeling, DataCollatorForSeq2Seq
 
 from homework.tokens import Collator
@@ -47,7 +48,7 @@ def short_rows(*, with_labels: bool = True) -> list[dict[str, list[int]]]:
 def tokens_after_training(collate: Any, folder: Path, *, with_labels: bool) -> list[int]:  # noqa: ANN401
     """How many tokens a model that knows the rows by heart writes after each prompt, of at most 20."""
     model = support.tiny_model()
-    support.train_plainly(model, short_rows(with_labels=with_labels), collate, folder, max_steps=60)
+    trainers.train_plainly(model, short_rows(with_labels=with_labels), collate, folder, max_steps=60)
     model.eval()
     counts = []
     for prompt in ("1m=", "2m="):
@@ -73,7 +74,7 @@ def test_healthy_twin_stops(tmp_path: Path) -> None:
 @pytest.mark.parametrize("collate", FAULTY.values(), ids=FAULTY.keys())
 def test_check_finds_it(collate: Any) -> None:  # noqa: ANN401
     """The finding counts the rows and names the token."""
-    outcome = check_eos(read_sample(support.tokenized_rows(10), collate, tokenizer=TOKENIZER))
+    outcome = check_eos(read_sample(trainers.tokenized_rows(10), collate, tokenizer=TOKENIZER))
 
     assert (outcome.status, outcome.slug) == ("failed", "eos-never-learnt")
     assert "masked from the labels in 10 of 10 sampled rows and learnt in none" in outcome.message
@@ -87,7 +88,7 @@ def test_check_finds_a_mask_computed_from_ids() -> None:
         ids = RIGHT([{"input_ids": row["input_ids"], "labels": row["labels"]} for row in rows])["input_ids"]
         return {"input_ids": ids, "attention_mask": ids.ne(PAD).long(), "labels": ids.masked_fill(ids == PAD, -100)}
 
-    assert check_eos(read_sample(support.tokenized_rows(), collate), eos=PAD).evidence["masked"] == 16
+    assert check_eos(read_sample(trainers.tokenized_rows(), collate), eos=PAD).evidence["masked"] == 16
 
 
 def test_check_finds_turns_without_their_end() -> None:
@@ -100,7 +101,7 @@ def test_check_finds_turns_without_their_end() -> None:
 def test_check_finds_ends_that_were_cut_off(tmp_path: Path) -> None:
     """Each row keeps most of its answer, and loses the end alone."""
     pairs = [{"prompt": "How many? ", "completion": f"{n}00000000"} for n in range(10, 40)]
-    trainer = support.sft_trainer(pairs, tmp_path, max_length=18)
+    trainer = trainers.sft_trainer(pairs, tmp_path, max_length=18)
     outcome = check_eos(read_sample(trainer.train_dataset, trainer.data_collator, tokenizer=trainer.processing_class))
 
     assert (outcome.evidence["masked"], outcome.evidence["cut"]) == (0, 16)
@@ -110,12 +111,12 @@ def test_check_finds_ends_that_were_cut_off(tmp_path: Path) -> None:
 @pytest.mark.parametrize("collate", [RIGHT, Collator(PAD)], ids=["transformers'", "homework's"])
 def test_healthy_twin_is_left_alone(collate: Any) -> None:  # noqa: ANN401
     """Padding equals end-of-text, and the end is a label."""
-    assert check_eos(read_sample(support.tokenized_rows(), collate, tokenizer=TOKENIZER)).status == "passed"
+    assert check_eos(read_sample(trainers.tokenized_rows(), collate, tokenizer=TOKENIZER)).status == "passed"
 
 
 def test_rows_without_an_end_are_not_condemned() -> None:
     """Where rows hold no end-of-text at all the check says so, and passes: it may be meant."""
-    rows = [{"input_ids": row["input_ids"][:-1]} for row in support.tokenized_rows()]
+    rows = [{"input_ids": row["input_ids"][:-1]} for row in trainers.tokenized_rows()]
     collate = DataCollatorForLanguageModeling(TOKENIZER, mlm=False, pad_to_multiple_of=64)
     outcome = check_eos(read_sample(rows, collate, tokenizer=TOKENIZER))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import faults
 import pytest
 import support
+import trainers
 from transformers import DataCollatorForSeq2Seq
 
 from homework.data import Dataset
@@ -25,16 +26,16 @@ COLLATE = DataCollatorForSeq2Seq(support.tiny_tokenizer(), padding=True)
 
 def test_fault_is_real(tmp_path: Path) -> None:
     """The documented log appears: loss 0.0 with a gradient norm of exactly 0.0, step after step."""
-    rows = support.tokenized_rows()
+    rows = trainers.tokenized_rows()
     faults.mask_every_label(rows)
-    log = support.train_plainly(support.tiny_model(), rows, COLLATE, tmp_path)
+    log = trainers.train_plainly(support.tiny_model(), rows, COLLATE, tmp_path)
 
     assert [(record["loss"], record["grad_norm"]) for record in log] == [(0.0, 0.0)] * 4
 
 
 def test_check_finds_it() -> None:
     """The finding counts rows and supervised tokens, and names the rows."""
-    rows = support.tokenized_rows(10)
+    rows = trainers.tokenized_rows(10)
     faults.mask_every_label(rows)
     outcome = check_labels_masked(read_sample(rows, COLLATE))
 
@@ -45,7 +46,7 @@ def test_check_finds_it() -> None:
 
 def test_check_finds_most_rows_masked() -> None:
     """Six of ten are too many, and the others' labels show in the evidence."""
-    rows = support.tokenized_rows(10)
+    rows = trainers.tokenized_rows(10)
     faults.mask_every_label(rows[4:])
     outcome = check_labels_masked(read_sample(rows, COLLATE))
 
@@ -59,7 +60,7 @@ def test_check_finds_labels_that_nothing_predicts() -> None:
     assert check_labels_masked(read_sample(rows, COLLATE)).status == "failed"
 
 
-ROWS = support.tokenized_rows()
+ROWS = trainers.tokenized_rows()
 
 
 def test_healthy_twin_is_left_alone() -> None:
@@ -70,7 +71,7 @@ def test_healthy_twin_is_left_alone() -> None:
 @pytest.mark.parametrize("masked", [1, 5])
 def test_some_masked_rows_are_healthy(masked: int) -> None:
     """One row, or half of them, is mentioned and not condemned."""
-    rows = support.tokenized_rows(10)
+    rows = trainers.tokenized_rows(10)
     faults.mask_every_label(rows[:masked])
     outcome = check_labels_masked(read_sample(rows, COLLATE))
 

@@ -14,6 +14,7 @@ import faults
 import pytest
 import support
 import torch
+import trainers
 from transformers import DataCollatorForSeq2Seq
 
 from homework.tokens import Collator
@@ -26,7 +27,7 @@ COLLATE = DataCollatorForSeq2Seq(support.tiny_tokenizer(), padding=True)
 
 def preshifted(count: int = 10) -> list[Any]:
     """Rows whose labels were moved."""
-    rows = support.tokenized_rows(count)
+    rows = trainers.tokenized_rows(count)
     faults.shift_labels(rows)
     return rows
 
@@ -50,7 +51,7 @@ def test_fault_is_real(tmp_path: Path) -> None:
     ids = support.tiny_tokenizer()("abcdefghijkl")["input_ids"]
     rows = [{"input_ids": ids, "labels": [*ids[1:], -100]}] * 4
     model = support.tiny_model()
-    log = support.train_plainly(model, rows, COLLATE, tmp_path, max_steps=60)
+    log = trainers.train_plainly(model, rows, COLLATE, tmp_path, max_steps=60)
     said = model.eval()(torch.tensor([ids])).logits[0].argmax(-1).tolist()
 
     assert log[-1]["loss"] < 0.1
@@ -91,7 +92,7 @@ def test_check_finds_labels_behind_their_tokens() -> None:
 @pytest.mark.parametrize("collate", [COLLATE, Collator(2)], ids=["transformers'", "homework's"])
 def test_healthy_twin_is_left_alone(collate: Any) -> None:  # noqa: ANN401
     """Labels at their own tokens, also where the collator keeps the last of them only."""
-    assert check_shift(read_sample(support.tokenized_rows(), collate), support.tiny_model()).status == "passed"
+    assert check_shift(read_sample(trainers.tokenized_rows(), collate), support.tiny_model()).status == "passed"
 
 
 @pytest.mark.parametrize("ids", [[5] * 12, [5, 6] * 6, [5, 5, 6] * 4], ids=["constant", "alternating", "periodic"])
@@ -106,5 +107,5 @@ def test_shift_labels_are_read_as_what_they_are() -> None:
     def collate(rows: list[dict[str, list[int]]]) -> dict[str, list[list[int]]]:
         return {"input_ids": [rows[0]["input_ids"]], "shift_labels": [[*rows[0]["labels"][1:], -100]]}
 
-    assert check_shift(read_sample(support.tokenized_rows(), collate)).status == "passed"
+    assert check_shift(read_sample(trainers.tokenized_rows(), collate)).status == "passed"
     assert check_shift(read_sample(preshifted(), collate)).status == "failed"

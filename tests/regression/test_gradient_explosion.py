@@ -1,0 +1,53 @@
+"""At a learning rate of 1.0 the gradient norm grows by orders of magnitude, and ends in NaN.
+
+Under RMSprop, which follows the rate. AdamW bounds each step by it: there the norm leaps once and falls to nothing, and
+what such a run shows is ``loss-diverging``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import faults
+import pytest
+import support
+import trainers
+
+from unsilent.runs import read_run
+
+pytestmark = [pytest.mark.regression, pytest.mark.failure("gradient-explosion")]
+
+ROWS = trainers.class_rows(640, filler=12)
+
+
+@pytest.fixture(scope="module")
+def exploded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """State and console output of a run at rate 1.0."""
+    base = trainers.taught_model(ROWS)
+    return trainers.run_trainer(tmp_path_factory.mktemp("run"), base, ROWS, **faults.let_gradients_explode())
+
+
+def test_fault_is_real(exploded: tuple[Path, Path]) -> None:
+    """The norm is a hundred times the first within a few steps; the run ends in NaN that is printed as 0.0."""
+    logged = trainers.logged(exploded[0], "loss", "grad_norm")
+
+    assert max(norm for _, norm in logged[1:6]) > 100 * logged[0][1], logged[:6]
+    assert (logged[-1][0], str(logged[-1][1])) == (0.0, "nan")
+
+
+@pytest.mark.parametrize("form", [0, 1], ids=["trainer_state.json", "console output"])
+def test_log_shows_it(exploded: tuple[Path, Path], form: int) -> None:
+    """The growth is the root; NaN, 0.0 and a loss that rose are its symptoms."""
+    finding = support.only_finding(read_run(exploded[form]))
+
+    assert finding.slug == "gradient-explosion"
+    assert finding.step is not None
+    assert finding.step <= 5
+    assert {"nan-grad-norm", "zero-loss"} <= set(finding.symptoms)
+    assert "Expected a grad_norm of the order it began with, but got growth from" in finding.message
+
+
+def test_healthy_twin_has_no_finding(tmp_path: Path) -> None:
+    """The same run with AdamW at 0.01."""
+    for path in trainers.run_trainer(tmp_path, trainers.taught_model(ROWS), ROWS):
+        assert read_run(path).findings == []
