@@ -196,7 +196,9 @@ def tokenized_rows(count: int = 24, **options: Any) -> list[Any]:  # noqa: ANN40
     from homework.tokens import tokenize
 
     tokenizer = tiny_tokenizer()
-    questions = [f"What is {n} {unit} in cm? <answer>" for n in range(1, count) for unit in ("m", "yards, feet and inches")]
+    questions = [
+        f"What is {n} {unit} in cm? <answer>" for n in range(1, count) for unit in ("m", "yards, feet and inches")
+    ]
     settings = {"answer": "300</answer>"} | options
     return [dict(tokenize(tokenizer, question, **settings)) for question in questions[:count]]
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from .randomness import untouched_settings
+
 IGNORED = -100  # torch's cross entropy leaves labels of this value out
 
 
@@ -165,9 +167,11 @@ def _tokenized(fields: Mapping[str, Any], item: object, tokenizer: Any) -> list[
         content = prompt + completion if prompt is not None and completion is not None else None
         content = content or fields.get("messages") or fields.get("text") or item
         if isinstance(content, str):
-            return list(tokenizer(content, verbose=False)["input_ids"])
+            with untouched_settings(tokenizer):
+                return list(tokenizer(content, verbose=False)["input_ids"])
         if isinstance(content, list) and isinstance(content[0], Mapping):
-            return list(tokenizer.apply_chat_template(content, return_dict=True)["input_ids"])
+            with untouched_settings(tokenizer):
+                return list(tokenizer.apply_chat_template(content, return_dict=True)["input_ids"])
     except Exception:  # noqa: BLE001, S110 - no tokenizer, or one without a template: nobody knows the text's tokens
         pass
     return []

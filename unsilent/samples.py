@@ -6,16 +6,15 @@ put back. What the collator returns is laid open in ``collated.py`` and judged i
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .collated import Row, lay_open
-from .randomness import untouched_randomness
+from .randomness import untouched_randomness, untouched_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 COUNT = 16  # rows read; enough to tell most from few, and read in milliseconds
 
@@ -67,7 +66,7 @@ def read_sample(
         what they were. Nothing is raised: rows that cannot be read are left out, and without any row a reason is given.
     """
     tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # of a processor
-    with untouched_randomness(dataset, collate), _untouched_settings(tokenizer):
+    with untouched_randomness(dataset, collate), untouched_settings(tokenizer):
         cut = _lengths(tokenizer, collate)
         try:
             length = len(dataset)
@@ -135,16 +134,3 @@ def _lengths(tokenizer: Any, collate: object) -> frozenset[int]:  # noqa: ANN401
     settings = getattr(getattr(tokenizer, "_tokenizer", None), "truncation", None)
     found = [settings.get("max_length") if isinstance(settings, dict) else None, getattr(collate, "max_length", None)]
     return frozenset(number for number in found if isinstance(number, int))
-
-
-@contextlib.contextmanager
-def _untouched_settings(tokenizer: Any) -> Iterator[None]:  # noqa: ANN401
-    """Put back what a fast tokenizer remembers of its last call: how it cuts and pads."""
-    inner = getattr(tokenizer, "_tokenizer", None)
-    settings = [copy.deepcopy(getattr(inner, name, None)) for name in ("truncation", "padding")]
-    try:
-        yield
-    finally:
-        for name, value in zip(("truncation", "padding"), settings, strict=True):
-            if hasattr(inner, f"enable_{name}") and getattr(inner, name) != value:
-                getattr(inner, f"enable_{name}" if value else f"no_{name}")(**(value or {}))
