@@ -77,7 +77,7 @@ def test_check_finds_it(collate: Any) -> None:  # noqa: ANN401
 
     assert (outcome.status, outcome.slug) == ("failed", "eos-never-learnt")
     assert "masked from the labels in 10 of 10 sampled rows and learnt in none" in outcome.message
-    assert (outcome.evidence["masked"], outcome.evidence["eos"]) == (10, [2])
+    assert (outcome.evidence.get("masked"), outcome.evidence.get("eos")) == (10, [2])
 
 
 def test_check_finds_a_mask_computed_from_ids() -> None:
@@ -87,14 +87,14 @@ def test_check_finds_a_mask_computed_from_ids() -> None:
         ids = RIGHT([{"input_ids": row["input_ids"], "labels": row["labels"]} for row in rows])["input_ids"]
         return {"input_ids": ids, "attention_mask": ids.ne(PAD).long(), "labels": ids.masked_fill(ids == PAD, -100)}
 
-    assert check_eos(read_sample(support.tokenized_rows(), collate), eos=PAD).evidence["masked"] == 16
+    assert check_eos(read_sample(support.tokenized_rows(), collate), eos=PAD).evidence.get("masked") == 16
 
 
 def test_check_finds_turns_without_their_end() -> None:
     """A mask of the assistant's words that leaves out the token which ends its turn."""
     rows = [{"input_ids": [1, 9, 9, 2, 1, 8, n, 2, 7], "labels": [*[-100] * 5, 8, n, -100, 7]} for n in range(10, 20)]
 
-    assert check_eos(read_sample(rows, RIGHT), eos=2).evidence["masked"] == 10
+    assert check_eos(read_sample(rows, RIGHT), eos=2).evidence.get("masked") == 10
 
 
 def test_check_finds_ends_that_were_cut_off(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_check_finds_ends_that_were_cut_off(tmp_path: Path) -> None:
     trainer = support.sft_trainer(pairs, tmp_path, max_length=18)
     outcome = check_eos(read_sample(trainer.train_dataset, trainer.data_collator, tokenizer=trainer.processing_class))
 
-    assert (outcome.evidence["masked"], outcome.evidence["cut"]) == (0, 16)
+    assert (outcome.evidence.get("masked"), outcome.evidence.get("cut")) == (0, 16)
     assert "got it cut off in 16 of 16" in outcome.message
 
 
@@ -111,6 +111,14 @@ def test_check_finds_ends_that_were_cut_off(tmp_path: Path) -> None:
 def test_healthy_twin_is_left_alone(collate: Any) -> None:  # noqa: ANN401
     """Padding equals end-of-text, and the end is a label."""
     assert check_eos(read_sample(support.tokenized_rows(), collate, tokenizer=TOKENIZER)).status == "passed"
+
+
+def test_one_row_that_learns_the_end_is_enough() -> None:
+    """Ends that are masked in the others may be meant: the model can learn to stop."""
+    rows = [{"input_ids": [1, 9, n, 2], "labels": [-100, 9, n, -100]} for n in range(10, 20)]
+    rows[4]["labels"] = rows[4]["input_ids"]
+
+    assert check_eos(read_sample(rows, RIGHT), eos=2).status == "passed"
 
 
 def test_rows_without_an_end_are_not_condemned() -> None:

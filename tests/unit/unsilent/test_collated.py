@@ -120,3 +120,8 @@ def test_prompts_and_open_ends(labels: list[int], prompt: bool, opens: bool) -> 
     row = opened({"input_ids": [[3, 4, 5, 6]], "labels": [labels]})
 
     assert (row.has_prompt, row.is_open) == (prompt, opens)
+
+
+def test_text_without_a_tokenizer_tells_nothing() -> None:
+    """Nobody knows the tokens of a text then."""
+    assert opened({"input_ids": [[3, 4]]}, {"text": "ab"}).whole is None
