@@ -10,7 +10,7 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .collated import Row, lay_open
+from .collated import Row, lay_open, masked_tail
 from .randomness import untouched_randomness, untouched_settings
 
 if TYPE_CHECKING:
@@ -65,9 +65,11 @@ def read_sample(
         The rows. Random states, those of generators that data set and collator hold, and the tokenizer's settings are
         what they were. Nothing is raised: rows that cannot be read are left out, and without any row a reason is given.
     """
+    collator = getattr(collate, "data_collator", collate)  # inside Trainer's wrapper
+    tokenizer = tokenizer or getattr(collator, "tokenizer", None)
     tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # of a processor
     with untouched_randomness(dataset, collate), untouched_settings(tokenizer):
-        cut = _lengths(tokenizer, collate)
+        cut = _lengths(tokenizer, collator)
         try:
             length = len(dataset)
         except Exception as error:  # noqa: BLE001 - anybody's data set may raise anything
@@ -76,7 +78,7 @@ def read_sample(
         table, gone, looked_at = _dropped(dataset, length, count)
         dropped, _ = _read(table, gone, collate, tokenizer)
         reason = "" if rows else (complaints or ["the data set is empty"])[0]
-        lengths = cut | _lengths(tokenizer, collate)
+        lengths = cut | _lengths(tokenizer, collator)
         return Sample(tuple(rows), tuple(dropped), looked_at, reason, tokenizer, lengths)
 
 
@@ -96,12 +98,19 @@ def _read(
     """Read and collate rows; of those that cannot be, the reasons."""
     rows: list[Row] = []
     complaints = []
+    read = []
     for index in indices:
         try:
             item = dataset[index]
-            batch = collate([_copied(item)])
-            rows += lay_open(index, item, batch, tokenizer)
+            read.append((index, item, collate([_copied(item)]), masked_tail(item)))
         except Exception as error:  # noqa: BLE001 - anybody's data set and collator may raise anything
+            complaints.append(f"row {index} cannot be read and collated ({type(error).__name__}: {error})")
+    # padding leaves the longest row alone; a mask that hides one token of every row is ids != pad
+    trust_mask = len(read) == 1 or {tail for *_, tail in read} != {1}
+    for index, item, batch, _ in read:
+        try:
+            rows += lay_open(index, item, batch, tokenizer, trust_mask=trust_mask)
+        except Exception as error:  # noqa: BLE001 - what a collator returns may be anything
             complaints.append(f"row {index} cannot be read and collated ({type(error).__name__}: {error})")
     return rows, complaints
 
@@ -129,8 +138,8 @@ def _dropped(dataset: Any, length: int, count: int) -> tuple[Any, list[int], int
     return table, [index for index in indices if index not in kept], len(indices)
 
 
-def _lengths(tokenizer: Any, collate: object) -> frozenset[int]:  # noqa: ANN401
+def _lengths(tokenizer: Any, collator: object) -> frozenset[int]:  # noqa: ANN401
     """Lengths that rows are cut at, as far as the fast tokenizer and the collator show it."""
     settings = getattr(getattr(tokenizer, "_tokenizer", None), "truncation", None)
-    found = [settings.get("max_length") if isinstance(settings, dict) else None, getattr(collate, "max_length", None)]
+    found = [settings.get("max_length") if isinstance(settings, dict) else None, getattr(collator, "max_length", None)]
     return frozenset(number for number in found if isinstance(number, int))

@@ -13,7 +13,7 @@ import faults
 import pytest
 import support
 import torch
-from transformers import DataCollatorForLanguageModeling, DataCollatorForSeq2Seq
+from transformers import DataCollatorForLanguageModeling, DataCollatorForSeq2Seq, default_data_collator
 
 from homework.tokens import Collator
 from unsilent.rows import check_eos, read_sample
@@ -90,6 +90,16 @@ def test_check_finds_a_mask_computed_from_ids() -> None:
     assert check_eos(read_sample(support.tokenized_rows(), collate), eos=PAD).evidence.get("masked") == 16
 
 
+def test_check_finds_such_a_mask_in_the_data_set() -> None:
+    """The rows' own mask hides the last token of each: no padding does that, it spares the longest."""
+    rows = [
+        row | {"attention_mask": [int(one != PAD) for one in row["input_ids"]], "labels": [*row["labels"][:-1], -100]}
+        for row in support.tokenized_rows()
+    ]
+
+    assert check_eos(read_sample(rows, RIGHT, tokenizer=TOKENIZER)).evidence.get("masked") == 16
+
+
 def test_check_finds_turns_without_their_end() -> None:
     """A mask of the assistant's words that leaves out the token which ends its turn."""
     rows = [{"input_ids": [1, 9, 9, 2, 1, 8, n, 2, 7], "labels": [*[-100] * 5, 8, n, -100, 7]} for n in range(10, 20)]
@@ -128,3 +138,22 @@ def test_rows_without_an_end_are_not_condemned() -> None:
     outcome = check_eos(read_sample(rows, collate, tokenizer=TOKENIZER))
 
     assert (outcome.status, outcome.message) == ("passed", "no end-of-text token ends an answer in 16 sampled rows")
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["with a tokenizer", "without"])
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("mask", [True, False], ids=["mask", "no mask"])
+def test_rows_padded_before_are_not_condemned(mask: bool, side: str, known: bool) -> None:  # noqa: FBT001 - parameters
+    """No end-of-text, and padding with it that the data set has added already."""
+    rows = []
+    for row in support.tokenized_rows():
+        ids = row["input_ids"][:-1]
+        more = 64 - len(ids)
+        padded = {"input_ids": [PAD] * more + ids, "labels": [-100] * more + ids}
+        padded["attention_mask"] = [0] * more + [1] * len(ids)
+        one = {name: values if side == "left" else values[more:] + values[:more] for name, values in padded.items()}
+        rows.append({name: one[name] for name in one if mask or name != "attention_mask"})
+    sample = read_sample(rows, default_data_collator, tokenizer=TOKENIZER if known else None)
+    outcome = check_eos(sample, eos=PAD)
+
+    assert (outcome.status, outcome.message[:20]) == ("passed", "no end-of-text token")

@@ -185,11 +185,12 @@ def test_what_cannot_be_judged_is_skipped(data: Any, reason: str) -> None:  # no
 
 
 def test_special_tokens_must_be_known() -> None:
-    """Without tokenizer and ids neither end nor begin is known."""
-    sample = read_sample([row([3, 4, 5])] * 2, RIGHT)
+    """Without ids and a tokenizer, the collator's included, neither end nor begin is known."""
+    sample = read_sample([row([3, 4, 5])] * 2, default_data_collator)
 
     assert "no end-of-text token is known" in reasons(sample)
     assert "no begin token is known" in reasons(sample)
+    assert reasons(read_sample([row([3, 4, 5])] * 2, COLLATORS["columns removed"])) == {""}
 
 
 def test_some_cut_rows_are_mentioned() -> None:
