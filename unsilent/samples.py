@@ -29,7 +29,7 @@ class Sample:
             rows that truncation has left without a label, and says nothing. Empty for any other data set.
         looked_at: Rows of that table that were looked at, kept or dropped, spread evenly.
         reason: Why there are no rows, or none to be judged; empty where there are.
-        tokenizer: As it was given.
+        tokenizer: As it was given, or the collator's own.
         max_lengths: Lengths that the tokenizer or the collator is set to cut at.
     """
 
