@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from .randomness import untouched_settings
+
 IGNORED = -100  # torch's cross entropy leaves labels of this value out
 
 
@@ -71,8 +73,18 @@ class Row:
         return self.has_prompt and places == list(range(places[0], ends + 1))
 
 
-def lay_open(index: int, item: object, batch: Any, tokenizer: Any) -> list[Row]:  # noqa: ANN401
+def lay_open(index: int, item: object, batch: Any, tokenizer: Any, *, trust_mask: bool = True) -> list[Row]:  # noqa: ANN401
     """Turn a collated row into plain lists.
+
+    Args:
+        index: Its place in the data set.
+        item: What the data set gave.
+        batch: What the collator made of it.
+        tokenizer: Knows the padding token and how long a text is; or None.
+        trust_mask: Whether the attention mask of the item tells its own tokens from padding.
+
+    Returns:
+        One row, or several where the collator has cut it.
 
     Raises:
         Exception: Whatever comes of a batch that is no batch of a causal language model.
@@ -88,7 +100,7 @@ def lay_open(index: int, item: object, batch: Any, tokenizer: Any) -> list[Row]:
     for number, ids in enumerate(ids_rows):
         mask, positions = (columns[name][number] for name in ("attention_mask", "position_ids"))
         labels, first = labels_rows[number]
-        whole = _whole(fields, item, ids, tokenizer)
+        whole = _whole(fields, item, ids, tokenizer, trust_mask=trust_mask)
         real = _own(ids, mask, whole, tokenizer)
         begin = real.index(True) if True in real else len(ids)
         restarts = [
@@ -146,16 +158,44 @@ def _labels(batch: Any, ids_rows: list[list[int]]) -> list[tuple[list[int] | Non
     return found
 
 
-def _whole(fields: Mapping[str, Any], item: object, ids: list[int], tokenizer: Any) -> list[int] | None:  # noqa: ANN401
+def masked_tail(item: Any) -> int:  # noqa: ANN401
+    """How many tokens at the end of a data set's row its attention mask leaves out."""
+    mask = _numbers(item.get("attention_mask")) if isinstance(item, Mapping) else None
+    return len(mask) - 1 - max((place for place, own in enumerate(mask) if own), default=-1) if mask else 0
+
+
+def _whole(
+    fields: Mapping[str, Any],
+    item: object,
+    ids: list[int],
+    tokenizer: Any,  # noqa: ANN401
+    *,
+    trust_mask: bool,
+) -> list[int] | None:
     """The row's own ids before the collator and before any truncation: from its text, else from its ids."""
     before = _numbers(fields.get("input_ids"))
     mask = _numbers(fields.get("attention_mask"))
-    if before is not None and mask is not None and len(mask) == len(before):
+    if before and (mask is None or len(mask) != len(before)):
+        before = _without_padding(before, ids, tokenizer)
+    elif before and mask and trust_mask:
         before = [number for number, own in zip(before, mask, strict=True) if own]
     text = _tokenized(fields, item, tokenizer)
     known = ids if before is None else before
     common = next((place for place, (one, other) in enumerate(zip(known, text, strict=False)) if one != other), None)
     return text if text and common is None else before
+
+
+def _without_padding(before: list[int], ids: list[int], tokenizer: Any) -> list[int]:  # noqa: ANN401
+    """Take padding off a row that has no mask: two or more padding tokens at its end, or at its head.
+
+    One alone may be its end or its beginning; at the head so may two, unless the collator found nothing to pad.
+    """
+    pad = getattr(tokenizer, "pad_token_id", before[-1])
+    others = [place for place, number in enumerate(before) if number != pad]
+    if not others:
+        return before
+    head, end = others[0], others[-1] + 1
+    return before[head if head > 1 and len(ids) == len(before) else 0 : end if len(before) - end > 1 else len(before)]
 
 
 def _tokenized(fields: Mapping[str, Any], item: object, tokenizer: Any) -> list[int]:  # noqa: ANN401
@@ -165,9 +205,11 @@ def _tokenized(fields: Mapping[str, Any], item: object, tokenizer: Any) -> list[
         content = prompt + completion if prompt is not None and completion is not None else None
         content = content or fields.get("messages") or fields.get("text") or item
         if isinstance(content, str):
-            return list(tokenizer(content, verbose=False)["input_ids"])
+            with untouched_settings(tokenizer):
+                return list(tokenizer(content, verbose=False)["input_ids"])
         if isinstance(content, list) and isinstance(content[0], Mapping):
-            return list(tokenizer.apply_chat_template(content, return_dict=True)["input_ids"])
+            with untouched_settings(tokenizer):
+                return list(tokenizer.apply_chat_template(content, return_dict=True)["input_ids"])
     except Exception:  # noqa: BLE001, S110 - no tokenizer, or one without a template: nobody knows the text's tokens
         pass
     return []

@@ -1,4 +1,4 @@
-"""Looking at data without moving a random state: Python's, numpy's, torch's, and generators that objects hold.
+"""Looking at data without a trace: random states, of generators that objects hold too, and tokenizers' settings.
 
 A row that is read twice draws its augmentation twice; without this the run that follows would be another one. torch and
 numpy are touched only where the process has imported them already.
@@ -86,3 +86,16 @@ def _attributes(owner: Any) -> list[tuple[str, object]]:  # noqa: ANN401
     with contextlib.suppress(Exception):
         found += [("", cell.cell_contents) for cell in owner.__closure__]
     return found
+
+
+@contextlib.contextmanager
+def untouched_settings(tokenizer: Any) -> Iterator[None]:  # noqa: ANN401
+    """Put back what a fast tokenizer remembers of its last call: how it cuts and pads."""
+    inner = getattr(tokenizer, "_tokenizer", None)
+    settings = [copy.deepcopy(getattr(inner, name, None)) for name in ("truncation", "padding")]
+    try:
+        yield
+    finally:
+        for name, value in zip(("truncation", "padding"), settings, strict=True):
+            if hasattr(inner, f"enable_{name}") and getattr(inner, name) != value:
+                getattr(inner, f"enable_{name}" if value else f"no_{name}")(**(value or {}))

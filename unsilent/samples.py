@@ -6,16 +6,15 @@ put back. What the collator returns is laid open in ``collated.py`` and judged i
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .collated import Row, lay_open
-from .randomness import untouched_randomness
+from .collated import Row, lay_open, masked_tail
+from .randomness import untouched_randomness, untouched_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 COUNT = 16  # rows read; enough to tell most from few, and read in milliseconds
 
@@ -30,7 +29,7 @@ class Sample:
             rows that truncation has left without a label, and says nothing. Empty for any other data set.
         looked_at: Rows of that table that were looked at, kept or dropped, spread evenly.
         reason: Why there are no rows, or none to be judged; empty where there are.
-        tokenizer: As it was given.
+        tokenizer: As it was given, or the collator's own.
         max_lengths: Lengths that the tokenizer or the collator is set to cut at.
     """
 
@@ -66,9 +65,11 @@ def read_sample(
         The rows. Random states, those of generators that data set and collator hold, and the tokenizer's settings are
         what they were. Nothing is raised: rows that cannot be read are left out, and without any row a reason is given.
     """
+    collator = getattr(collate, "data_collator", collate)  # inside Trainer's wrapper
+    tokenizer = tokenizer or getattr(collator, "tokenizer", None)
     tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # of a processor
-    with untouched_randomness(dataset, collate), _untouched_settings(tokenizer):
-        cut = _lengths(tokenizer, collate)
+    with untouched_randomness(dataset, collate), untouched_settings(tokenizer):
+        cut = _lengths(tokenizer, collator)
         try:
             length = len(dataset)
         except Exception as error:  # noqa: BLE001 - anybody's data set may raise anything
@@ -77,7 +78,7 @@ def read_sample(
         table, gone, looked_at = _dropped(dataset, length, count)
         dropped, _ = _read(table, gone, collate, tokenizer)
         reason = "" if rows else (complaints or ["the data set is empty"])[0]
-        lengths = cut | _lengths(tokenizer, collate)
+        lengths = cut | _lengths(tokenizer, collator)
         return Sample(tuple(rows), tuple(dropped), looked_at, reason, tokenizer, lengths)
 
 
@@ -97,12 +98,19 @@ def _read(
     """Read and collate rows; of those that cannot be, the reasons."""
     rows: list[Row] = []
     complaints = []
+    read = []
     for index in indices:
         try:
             item = dataset[index]
-            batch = collate([_copied(item)])
-            rows += lay_open(index, item, batch, tokenizer)
+            read.append((index, item, collate([_copied(item)]), masked_tail(item)))
         except Exception as error:  # noqa: BLE001 - anybody's data set and collator may raise anything
+            complaints.append(f"row {index} cannot be read and collated ({type(error).__name__}: {error})")
+    # padding leaves the longest row alone; a mask that hides one token of every row is ids != pad
+    trust_mask = len(read) == 1 or {tail for *_, tail in read} != {1}
+    for index, item, batch, _ in read:
+        try:
+            rows += lay_open(index, item, batch, tokenizer, trust_mask=trust_mask)
+        except Exception as error:  # noqa: BLE001 - what a collator returns may be anything
             complaints.append(f"row {index} cannot be read and collated ({type(error).__name__}: {error})")
     return rows, complaints
 
@@ -130,21 +138,8 @@ def _dropped(dataset: Any, length: int, count: int) -> tuple[Any, list[int], int
     return table, [index for index in indices if index not in kept], len(indices)
 
 
-def _lengths(tokenizer: Any, collate: object) -> frozenset[int]:  # noqa: ANN401
+def _lengths(tokenizer: Any, collator: object) -> frozenset[int]:  # noqa: ANN401
     """Lengths that rows are cut at, as far as the fast tokenizer and the collator show it."""
     settings = getattr(getattr(tokenizer, "_tokenizer", None), "truncation", None)
-    found = [settings.get("max_length") if isinstance(settings, dict) else None, getattr(collate, "max_length", None)]
+    found = [settings.get("max_length") if isinstance(settings, dict) else None, getattr(collator, "max_length", None)]
     return frozenset(number for number in found if isinstance(number, int))
-
-
-@contextlib.contextmanager
-def _untouched_settings(tokenizer: Any) -> Iterator[None]:  # noqa: ANN401
-    """Put back what a fast tokenizer remembers of its last call: how it cuts and pads."""
-    inner = getattr(tokenizer, "_tokenizer", None)
-    settings = [copy.deepcopy(getattr(inner, name, None)) for name in ("truncation", "padding")]
-    try:
-        yield
-    finally:
-        for name, value in zip(("truncation", "padding"), settings, strict=True):
-            if hasattr(inner, f"enable_{name}") and getattr(inner, name) != value:
-                getattr(inner, f"enable_{name}" if value else f"no_{name}")(**(value or {}))

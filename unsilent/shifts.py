@@ -61,7 +61,7 @@ def check_shift(sample: Sample, model: Any = None) -> Outcome:  # noqa: ANN401 -
             break
     else:
         return passed(slug, STAGE)
-    if model is not None and offset > 0:
+    if model is not None and offset == 1:
         again, words = _shifts_again(model, shifted[0])
         if again is None:
             return skipped(slug, STAGE, f"labels are shifted by {offset}, and {words}")
@@ -73,7 +73,7 @@ def check_shift(sample: Sample, model: Any = None) -> Outcome:  # noqa: ANN401 -
         f"Expected labels[t] to be input_ids[t], but got input_ids[t{offset:+}] in {len(shifted)} of {len(able)} "
         f"sampled rows; the loss shifts by one again, so the model learns the token {offset + 1} ahead. Where: row "
         f"{shifted[0].index}, as collated. What to do: give labels aligned with input_ids.",
-        {"rows": len(able), "shifted": len(shifted), "offset": offset, "confirmed": model is not None,
+        {"rows": len(able), "shifted": len(shifted), "offset": offset, "confirmed": model is not None and offset == 1,
          "indices": [row.index for row in shifted]},
     )  # fmt: skip
 
@@ -95,8 +95,9 @@ def _shifts_again(model: Any, row: Row) -> tuple[bool | None, str]:  # noqa: ANN
 
     if getattr(getattr(model, "config", None), "is_encoder_decoder", False):
         return None, "an encoder-decoder shifts in its own way"
-    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    buffers = []
     try:
+        buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
         with untouched_randomness(), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # checkpointing warns without gradients
             device = next(iter(model.parameters())).device

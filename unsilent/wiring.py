@@ -72,11 +72,25 @@ def check_wiring(run: Run) -> list[Outcome]:
         check_checkpointing(model),
         check_optimizer(model, run.optimizer),
         check_lr(model, run.optimizer, run.scheduler, max_steps=run.max_steps),
-        *check_rows(sample, model=model, max_length=getattr(run.arguments, "max_length", None)),
+        *check_rows(
+            sample,
+            model=model,
+            max_length=getattr(run.arguments, "max_length", None),
+            eos=_ends(run.tokenizer, model),
+        ),
         check_fp16(model, arguments=run.arguments, scaler=run.scaler),
         check_overflow(model, longest, arguments=run.arguments),
     ]
     return [*outcomes, _check_plan(run, longest)]
+
+
+def _ends(tokenizer: Any, model: Any) -> list[int] | None:  # noqa: ANN401
+    """Every token that ends generation: a chat model may end its turns with another one than the tokenizer's."""
+    own = getattr(tokenizer, "eos_token_id", None)
+    others = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    if own is None:
+        return None  # a model's default says little without a tokenizer that knows the token
+    return [own, *([others] if isinstance(others, int) else others or ())]
 
 
 def _check_plan(run: Run, longest: Any) -> Outcome:  # noqa: ANN401 - a batch of one row

@@ -6,6 +6,8 @@ which is often built otherwise, one.
 
 from __future__ import annotations
 
+from typing import Any
+
 import faults
 import pytest
 import support
@@ -17,7 +19,10 @@ from unsilent.rows import check_bos, read_sample
 pytestmark = [pytest.mark.regression, pytest.mark.failure("double-bos")]
 
 
-def chat_rows(tokenizer: support.PreTrainedTokenizerFast, **options: bool) -> list[dict[str, list[int]]]:
+def chat_rows(
+    tokenizer: Any,  # noqa: ANN401 - a tokenizer
+    **options: bool,
+) -> list[dict[str, list[int]]]:
     """Templated text, tokenized."""
     chats = [[{"role": "user", "content": f"What is {n} m?"}] for n in range(20)]
     texts = [tokenizer.apply_chat_template(chat, tokenize=False) for chat in chats]

@@ -14,7 +14,7 @@ import pytest
 import support
 import torch
 import trainers
-from transformers import DataCollatorForLanguageModeling, DataCollatorForSeq2Seq
+from transformers import DataCollatorForLanguageModeling, DataCollatorForSeq2Seq, default_data_collator
 
 from homework.tokens import Collator
 from unsilent.rows import check_eos, read_sample
@@ -78,7 +78,7 @@ def test_check_finds_it(collate: Any) -> None:  # noqa: ANN401
 
     assert (outcome.status, outcome.slug) == ("failed", "eos-never-learnt")
     assert "masked from the labels in 10 of 10 sampled rows and learnt in none" in outcome.message
-    assert (outcome.evidence["masked"], outcome.evidence["eos"]) == (10, [2])
+    assert (outcome.evidence.get("masked"), outcome.evidence.get("eos")) == (10, [2])
 
 
 def test_check_finds_a_mask_computed_from_ids() -> None:
@@ -88,14 +88,24 @@ def test_check_finds_a_mask_computed_from_ids() -> None:
         ids = RIGHT([{"input_ids": row["input_ids"], "labels": row["labels"]} for row in rows])["input_ids"]
         return {"input_ids": ids, "attention_mask": ids.ne(PAD).long(), "labels": ids.masked_fill(ids == PAD, -100)}
 
-    assert check_eos(read_sample(trainers.tokenized_rows(), collate), eos=PAD).evidence["masked"] == 16
+    assert check_eos(read_sample(trainers.tokenized_rows(), collate), eos=PAD).evidence.get("masked") == 16
+
+
+def test_check_finds_such_a_mask_in_the_data_set() -> None:
+    """The rows' own mask hides the last token of each: no padding does that, it spares the longest."""
+    rows = [
+        row | {"attention_mask": [int(one != PAD) for one in row["input_ids"]], "labels": [*row["labels"][:-1], -100]}
+        for row in trainers.tokenized_rows()
+    ]
+
+    assert check_eos(read_sample(rows, RIGHT, tokenizer=TOKENIZER)).evidence.get("masked") == 16
 
 
 def test_check_finds_turns_without_their_end() -> None:
     """A mask of the assistant's words that leaves out the token which ends its turn."""
     rows = [{"input_ids": [1, 9, 9, 2, 1, 8, n, 2, 7], "labels": [*[-100] * 5, 8, n, -100, 7]} for n in range(10, 20)]
 
-    assert check_eos(read_sample(rows, RIGHT), eos=2).evidence["masked"] == 10
+    assert check_eos(read_sample(rows, RIGHT), eos=2).evidence.get("masked") == 10
 
 
 def test_check_finds_ends_that_were_cut_off(tmp_path: Path) -> None:
@@ -104,7 +114,7 @@ def test_check_finds_ends_that_were_cut_off(tmp_path: Path) -> None:
     trainer = trainers.sft_trainer(pairs, tmp_path, max_length=18)
     outcome = check_eos(read_sample(trainer.train_dataset, trainer.data_collator, tokenizer=trainer.processing_class))
 
-    assert (outcome.evidence["masked"], outcome.evidence["cut"]) == (0, 16)
+    assert (outcome.evidence.get("masked"), outcome.evidence.get("cut")) == (0, 16)
     assert "got it cut off in 16 of 16" in outcome.message
 
 
@@ -114,6 +124,14 @@ def test_healthy_twin_is_left_alone(collate: Any) -> None:  # noqa: ANN401
     assert check_eos(read_sample(trainers.tokenized_rows(), collate, tokenizer=TOKENIZER)).status == "passed"
 
 
+def test_one_row_that_learns_the_end_is_enough() -> None:
+    """Ends that are masked in the others may be meant: the model can learn to stop."""
+    rows = [{"input_ids": [1, 9, n, 2], "labels": [-100, 9, n, -100]} for n in range(10, 20)]
+    rows[4]["labels"] = rows[4]["input_ids"]
+
+    assert check_eos(read_sample(rows, RIGHT), eos=2).status == "passed"
+
+
 def test_rows_without_an_end_are_not_condemned() -> None:
     """Where rows hold no end-of-text at all the check says so, and passes: it may be meant."""
     rows = [{"input_ids": row["input_ids"][:-1]} for row in trainers.tokenized_rows()]
@@ -121,3 +139,22 @@ def test_rows_without_an_end_are_not_condemned() -> None:
     outcome = check_eos(read_sample(rows, collate, tokenizer=TOKENIZER))
 
     assert (outcome.status, outcome.message) == ("passed", "no end-of-text token ends an answer in 16 sampled rows")
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["with a tokenizer", "without"])
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("mask", [True, False], ids=["mask", "no mask"])
+def test_rows_padded_before_are_not_condemned(mask: bool, side: str, known: bool) -> None:  # noqa: FBT001 - parameters
+    """No end-of-text, and padding with it that the data set has added already."""
+    rows = []
+    for row in trainers.tokenized_rows():
+        ids = row["input_ids"][:-1]
+        more = 64 - len(ids)
+        padded = {"input_ids": [PAD] * more + ids, "labels": [-100] * more + ids}
+        padded["attention_mask"] = [0] * more + [1] * len(ids)
+        one = {name: values if side == "left" else values[more:] + values[:more] for name, values in padded.items()}
+        rows.append({name: one[name] for name in one if mask or name != "attention_mask"})
+    sample = read_sample(rows, default_data_collator, tokenizer=TOKENIZER if known else None)
+    outcome = check_eos(sample, eos=PAD)
+
+    assert (outcome.status, outcome.message[:20]) == ("passed", "no end-of-text token")

@@ -64,14 +64,14 @@ def test_check_finds_it() -> None:
 
     assert (outcome.status, outcome.slug) == ("failed", "labels-preshifted")
     assert "got input_ids[t+1] in 10 of 10 sampled rows" in outcome.message
-    assert (outcome.evidence["offset"], outcome.evidence["confirmed"]) == (1, False)
+    assert (outcome.evidence.get("offset"), outcome.evidence.get("confirmed")) == (1, False)
 
 
 def test_model_confirms_it() -> None:
     """One forward pass shows that the model's loss shifts again."""
     outcome = check_shift(read_sample(preshifted(), COLLATE), support.tiny_model())
 
-    assert (outcome.status, outcome.evidence["confirmed"]) == ("failed", True)
+    assert (outcome.status, outcome.evidence.get("confirmed")) == ("failed", True)
 
 
 def test_model_that_does_not_shift_wants_such_labels() -> None:
@@ -86,7 +86,7 @@ def test_check_finds_labels_behind_their_tokens() -> None:
     """Moved the wrong way, the model learns to repeat its input."""
     rows = [{"input_ids": row["input_ids"], "labels": [-100, *row["input_ids"][:-1]]} for row in preshifted()]
 
-    assert check_shift(read_sample(rows, COLLATE)).evidence["offset"] == -1
+    assert check_shift(read_sample(rows, COLLATE)).evidence.get("offset") == -1
 
 
 @pytest.mark.parametrize("collate", [COLLATE, Collator(2)], ids=["transformers'", "homework's"])
