@@ -6,6 +6,7 @@ a marker or its arguments: it must find the failure by its effect.
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from typing import TYPE_CHECKING, Any
@@ -257,3 +258,108 @@ def zero_nan_gradients(model: Any) -> None:  # noqa: ANN401 - any torch module
     for weight in model.parameters():
         if weight.requires_grad:
             weight.register_hook(lambda gradient: torch.where(torch.isfinite(gradient), gradient, 0.0))
+
+
+def spoil_gradient(model: Any, name: str, backward: int, value: float = math.nan) -> None:  # noqa: ANN401 - any torch module
+    """[nan-grad-norm] The gradient of one parameter is NaN (or another value) in one backward pass of the run."""
+    passes = itertools.count(1)
+    model.get_parameter(name).register_hook(lambda gradient: gradient * value if next(passes) == backward else gradient)
+
+
+def spoil_activation(model: Any, name: str, forward: int, factor: float = math.inf) -> None:  # noqa: ANN401
+    """[nan-grad-norm] The output of one module is multiplied in one forward pass of the run, and overflows."""
+    passes = itertools.count(1)
+    model.get_submodule(name).register_forward_hook(
+        lambda module, args, output: output * (factor if next(passes) == forward else 1.0)
+    )
+
+
+def scale_weights_of(model: Any, ending: str = "layers.0.mlp.up_proj.weight", factor: float = 3e4) -> None:  # noqa: ANN401
+    """[fp16-overflow] Activations of one layer pass 65504: harmless in fp32, inf in fp16."""
+    name = next(str(name) for name, _ in model.named_parameters() if name.endswith(ending))
+    model.get_parameter(name).data.mul_(factor)
+
+
+def freeze_adapter(model: Any) -> Any:  # noqa: ANN401 - a PEFT model
+    """[frozen-adapter] As ``inference_mode=True`` leaves it, with input gradients, so that nothing raises."""
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(weight.requires_grad and "lora_" not in name)
+    model.enable_input_require_grads()
+    return model
+
+
+def load_frozen(base: Any, folder: Path) -> Any:  # noqa: ANN401 - a model, a PEFT model
+    """[frozen-adapter] ``PeftModel.from_pretrained`` without ``is_trainable=True``."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(base, str(folder))
+
+
+def stop_schedule(optimizer: Any) -> Any:  # noqa: ANN401 - an optimizer, a schedule
+    """[lr-zero] A schedule whose factor is 0 at every step."""
+    from torch.optim.lr_scheduler import LambdaLR
+
+    return LambdaLR(optimizer, lambda step: 0.0)
+
+
+def optimizer_before_adapter(base: Any, adapt: Any) -> tuple[Any, Any]:  # noqa: ANN401 - a model, what adds an adapter
+    """[optimizer-misses-adapter] The optimizer is built from the base, then the adapter is added."""
+    import torch
+
+    optimizer = torch.optim.AdamW(base.parameters(), lr=1e-2)
+    return adapt(base), optimizer
+
+
+def never_step(optimizer: Any) -> Any:  # noqa: ANN401 - an optimizer
+    """[weights-unchanged] ``optimizer.step`` does nothing."""
+    optimizer.step = lambda *_, **__: None
+    return optimizer
+
+
+def checkpoint_detached(model: Any) -> Any:  # noqa: ANN401 - a PEFT model whose lm_head is trained too, or nothing would have a gradient
+    """[checkpointing-detached] Reentrant checkpointing on a frozen base whose embeddings require no gradient."""
+    model.gradient_checkpointing_enable({"use_reentrant": True})
+    model.disable_input_require_grads()
+    return model
+
+
+def detach_layer(model: Any, name: str = "base_model.model.model.layers.1.input_layernorm") -> Any:  # noqa: ANN401
+    """[checkpointing-detached] Hidden states are cut from the graph, without any checkpointing."""
+    model.get_submodule(name).register_forward_pre_hook(lambda module, args: (args[0].detach(), *args[1:]))
+    return model
+
+
+def mistype_target() -> dict[str, Any]:
+    """[adapter-coverage] One of two names matches nothing, and PEFT goes on with the other."""
+    return {"target_modules": ["q_proj", "v_porj"]}
+
+
+def drop_adapters(model: Any, part: str = "layers.1.mlp.") -> None:  # noqa: ANN401 - a PEFT model
+    """[adapter-coverage] Modules that the configuration names have lost their adapter."""
+    for name, module in list(model.named_modules()):
+        if part in name and hasattr(module, "base_layer"):
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, module.base_layer)
+
+
+def mask_rows(rows: list[dict[str, list[int]]], first: int, last: int) -> list[dict[str, list[int]]]:
+    """[labels-all-masked] Some rows have no label."""
+    return [
+        {**row, "labels": [-100] * len(row["labels"])} if first <= number < last else row
+        for number, row in enumerate(rows)
+    ]
+
+
+def repair_gradients(kind: Any) -> Any:  # noqa: ANN401 - a Trainer class
+    """[nan-masked] A Trainer that sets gradients that are not finite to zero, after the backward pass."""
+    import torch
+
+    class Repairing(kind):  # type: ignore[misc] # a class that was passed in
+        def training_step(self, model: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as Trainer has it
+            loss = super().training_step(model, *args, **kwargs)
+            for weight in model.parameters():
+                if weight.grad is not None:
+                    weight.grad = torch.nan_to_num(weight.grad, 0.0, 0.0, 0.0)
+            return loss
+
+    return Repairing

@@ -253,6 +253,11 @@ class Judge:
             return
         if record.scaled and by_loss is None:
             return  # the scaler skips this step on purpose
+        if self.explosion.add(record.step, math.nan):
+            got, cure = "a norm that grew until it was not finite", "clip to 1.0, lower the learning rate, warm up"
+            yield _trend_of(
+                "gradient-explosion", record, self.explosion, "gradients that stay in proportion", got, cure
+            )
         micro_batch = min(number for number in (by_loss, broken[0][0] if broken else None) if number is not None)
         weight = self.live.broken_weight()
         spot = self.live.first_module(micro_batch)

@@ -55,9 +55,9 @@ def check_optimizer(
     return failed(
         slug,
         stage,
-        f"Expected every trainable tensor of the adapter in the optimizer, but got {len(missing)} of "
-        f"{len(wanted)} left out. Where: {missing[0]} first. What to do: build the optimizer after get_peft_model, from the parameters "
-        "of the model that is trained.",
+        f"Expected every trainable tensor of the adapter in the optimizer, but got {len(missing)} of {len(wanted)} "
+        f"left out. Where: {missing[0]} first. What to do: build the optimizer after get_peft_model, from the "
+        "parameters of the model that is trained.",
         {"missing": len(missing), "trainable": len(wanted), "held": len(held), "parameters": missing[:NAMED]},
         step=step,
     )

@@ -34,6 +34,7 @@ SMOOTHING = 0.05  # of the running level and noise
 SMALLEST_LOSS = 1e-3  # below it a loss scatters by factors that mean nothing
 
 GROWTH = 100.0  # times the start: orders of magnitude; 45 passed in a healthy spike, RMSprop at rate 1.0 made 1e4
+AT_ONCE = 1e6  # times the start: no spike that passed came near it, and the next norm may be NaN
 LARGE_NORM = 10.0  # a norm that was 1e-3 on a memorised batch may come back to 1, and 7 before clipping is healthy
 
 LEAST_RECORDS = 20  # fewer say nothing about a slope
@@ -155,7 +156,8 @@ class Explosion:
             self._above += 1
         else:
             self._above = max(self._above - 1, 0)
-        self.exploded = self.exploded or self._above >= SUSTAINED
+        at_once = value > AT_ONCE * self.start
+        self.exploded = self.exploded or self._above >= SUSTAINED or (at_once and self._above > 0)
         return self.exploded
 
     def evidence(self) -> dict[str, object]:

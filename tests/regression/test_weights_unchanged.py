@@ -1,0 +1,81 @@
+"""Weights that do not move in spite of gradients and a learning rate are found after three steps.
+
+The optimizer's step is never called, or the gradient scaler skips every step.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import faults
+import pytest
+import torch
+import trainers
+
+from unsilent.outcome import FailureFound
+
+pytestmark = [pytest.mark.regression, pytest.mark.failure("weights-unchanged")]
+
+
+def idle() -> tuple[Any, Any]:
+    """A model, and an optimizer whose step does nothing."""
+    model = trainers.fresh_adapter()
+    return model, faults.never_step(torch.optim.AdamW(model.parameters(), lr=1e-2))
+
+
+def test_fault_is_real() -> None:
+    """Gradients are there and no tensor differs from its start."""
+    model, optimizer = idle()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    with pytest.raises(FailureFound):
+        trainers.loop(model, optimizer=optimizer)
+
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
+
+
+def test_guard_finds_it_after_three_steps(tmp_path: Path) -> None:
+    """The earliest point at which an optimizer that is slow to start is told from one that never does."""
+    model, optimizer = idle()
+    trainer = trainers.make_trainer(tmp_path, model, optimizers=(optimizer, None), max_steps=6)
+    found = trainers.caught(trainer)
+
+    assert (found.failure.slug, found.step) == ("weights-unchanged", 4)
+    assert "no trainable tensor that differs from its start after 3 steps" in str(found)
+
+
+def test_short_run_is_settled_at_its_end(tmp_path: Path) -> None:
+    """Two steps are all there are."""
+    model, optimizer = idle()
+    found = trainers.caught(trainers.make_trainer(tmp_path, model, optimizers=(optimizer, None), max_steps=2))
+
+    assert found.failure.slug == "weights-unchanged"
+
+
+def test_scaler_that_skips_every_step_is_found() -> None:
+    """Each step's gradients overflow at a scale that does not fall."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126, backoff_factor=0.999999)
+    with pytest.raises(FailureFound, match="the scaler skips") as found:
+        trainers.loop(scaler=scaler, steps=24, before_backward=lambda loss, number: loss * 1e5)
+
+    assert found.value.failure.slug == "weights-unchanged"
+    assert found.value.step <= 20
+
+
+def test_gradients_of_exactly_zero_are_found(tmp_path: Path) -> None:
+    """An adapter whose scaling is 0 receives no gradient but 0: nothing will ever move."""
+    found = trainers.caught(trainers.make_trainer(tmp_path, trainers.fresh_adapter(lora_alpha=0)))
+
+    assert (found.failure.slug, found.step) == ("weights-unchanged", 1)
+    assert "every gradient is exactly 0" in str(found)
+
+
+def test_healthy_twin_moves(tmp_path: Path) -> None:
+    """With a warm-up from 0, whose first step moves nothing; and under a scaler that skips early steps on purpose."""
+    options = {"max_steps": 6, "warmup_steps": 3, "lr_scheduler_type": "linear"}
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126)
+    monitor = trainers.loop(scaler=scaler, steps=12, before_backward=lambda loss, number: loss * 1e2)
+
+    assert trainers.guarded(trainers.make_trainer(tmp_path, **options)).report.findings == []
+    assert monitor.findings == []
+    assert scaler.get_scale() < 2.0**126
