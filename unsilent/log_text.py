@@ -172,13 +172,13 @@ def _nested(text: str) -> dict[str, float] | None:
 
 def _header(text: str) -> list[str | None]:
     """The columns of a table's header: all of them names, at least one of them a loss or a norm."""
+    words = text.lower().split()
+    if words[:3] == ["step", "training", "loss"]:
+        return ["step", "loss", *(["eval_loss"] if words[3:5] == ["validation", "loss"] else [])]
     cells = _cells(text)
     kinds = [meaning(cell) for cell in cells]
     if len(cells) > 1 and {"loss", "grad_norm", "eval_loss"} & set(kinds):
         return kinds if all(not _CELL.match(cell) for cell in cells) else []
-    words = text.lower().split()
-    if words[:3] == ["step", "training", "loss"]:
-        return ["step", "loss", *(["eval_loss"] if words[3:5] == ["validation", "loss"] else [])]
     return []
 
 
