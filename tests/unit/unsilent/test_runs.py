@@ -25,8 +25,8 @@ def judge(tmp_path: Path, text: str) -> list[str]:
 
 def printed(losses: list[float], norms: list[float] | None = None) -> str:
     """Losses, with norms if there are any, as older transformers print them."""
-    rows = zip(losses, norms, strict=True) if norms else ((loss, None) for loss in losses)
-    return "".join(f"{{'loss': {loss}{'' if norm is None else f", 'grad_norm': {norm}"}}}\n" for loss, norm in rows)
+    extra = [f", 'grad_norm': {norm}" for norm in norms] if norms else [""] * len(losses)
+    return "".join(f"{{'loss': {loss}{rest}}}\n" for loss, rest in zip(losses, extra, strict=True))
 
 
 def falling(begin: float, end: float, count: int = 40, scatter: float = 0.02, seed: int = 0) -> list[float]:
