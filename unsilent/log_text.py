@@ -80,7 +80,12 @@ class TextReader:
         if "log_history" in text:
             self.form = STATE
         nested = _nested(text)
-        if nested is not None:
+        if "<tr" in text and len(text) < LONGEST_RECORD:
+            *rows, rest = text.split("</tr>")
+            for row in rows:
+                yield from self._read_line(row.replace("\n", ""), where)
+            self.unclosed = rest if "<tr" in rest else ""
+        elif nested is not None:
             yield from self._named("JSON lines", record_of(nested, where))
         elif "{" in text:
             yield from self._read_braces(text, where)

@@ -38,6 +38,10 @@ FORMS: dict[str, tuple[str, tuple[float | None, ...]]] = {
     "notebook": ("Step\tTraining Loss\n12\t4.970000", (12, 4.97, None, None)),
     "notebook with spaces": ("Step Training Loss\n12 4.970000", (12, 4.97, None, None)),
     "HTML": ("<tr><th>Step</th><th>Training Loss</th></tr>\n<tr><td>12</td><td>4.97</td></tr>", (12, 4.97, None, None)),
+    "HTML over lines": (
+        "<tr>\n <th>Step</th>\n <th>Training Loss</th>\n</tr>\n<tr>\n <td>12</td>\n <td>4.97</td>\n</tr>",
+        (12, 4.97, None, None),
+    ),
     "Markdown": ("| Step | Loss |\n|---|---|\n| 12 | 4.97 |", (12, 4.97, None, None)),
 }
 

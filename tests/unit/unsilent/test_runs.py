@@ -74,6 +74,7 @@ def test_healthy_log_has_no_finding(tmp_path: Path, text: str) -> None:
 
 
 FAULTY: dict[str, tuple[str, str, int, str]] = {
+    "norms alone": ("grad_norm nan\n" * 3, "nan-grad-norm", 1, "nan-grad-norm"),
     "loss nan": (printed([2.0, math.nan, math.nan]), "nan-grad-norm", 2, "nan-grad-norm"),
     "loss nan, norms too": (printed([math.nan] * 3, [math.nan] * 3), "nan-grad-norm", 1, "nan-grad-norm"),
     "loss nan, norm zero": (printed([math.nan] * 4, [0.0] * 4), "zero-loss", 1, "labels-all-masked"),
@@ -81,7 +82,7 @@ FAULTY: dict[str, tuple[str, str, int, str]] = {
     "0.01 with NaN norms": (printed([0.01] * 6, [math.nan] * 6), "nan-grad-norm", 1, "nan-grad-norm"),
     "0.01 without norms": (printed([0.01] * 6), "nan-masked", 1, "nan-masked"),
     "0.01 after 1.5": (printed([2.0, 1.7, 1.5, *[0.01] * 6]), "nan-masked", 4, "nan-masked"),
-    "a frozen adapter on real batches": (printed(falling(4.9, 4.9, 12), [0.0] * 12), "loss-not-decreasing", 1, "frozen-adapter"),
+    "no gradient at all": (printed(falling(4.9, 4.9, 12), [0.0] * 12), "loss-not-decreasing", 1, "frozen-adapter"),
     "a slow rise": (printed([2.0 + step / 10 for step in range(40)], [1.0] * 40), "loss-diverging", 12, "loss-diverging"),
     "a plateau": (printed(falling(2.0, 2.0, 100, 0.01)), "loss-not-decreasing", 1, "optimizer-misses-adapter"),
 }  # fmt: skip
@@ -181,13 +182,12 @@ def test_any_cut_is_judged(tmp_path: Path, end: int) -> None:
     assert read_run(tmp_path / "log").findings == []
 
 
-@given(st.integers(0, 10_000), st.integers(1, 300), st.floats(0.1, 20.0), st.floats(0.0, 0.3), st.sampled_from("jdc"))
+@given(st.integers(0, 10_000), st.integers(1, 300), st.floats(0.1, 20.0), st.sampled_from("jdc"))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
-def test_healthy_series_have_no_finding(
-    tmp_path: Path, seed: int, count: int, scale: float, scatter: float, form: str
-) -> None:
+def test_healthy_series_have_no_finding(tmp_path: Path, seed: int, count: int, scale: float, form: str) -> None:
     """A loss that falls to half, scattering by factors, in any form and of any length."""
     noise = random.Random(seed)
+    scatter = noise.uniform(0.0, 0.3)
     values = [
         scale * (0.5 + 0.5 * math.exp(-4 * step / count)) * math.exp(noise.gauss(0, scatter)) for step in range(count)
     ]
