@@ -57,6 +57,8 @@ HEALTHY: dict[str, str] = {
     ),
     "evaluations between": "step 1 loss 2.0\nstep 1 eval_loss 9.0\nstep 2 loss 1.9\n",
     "a policy's loss near zero": printed([0.0, 0.0001, 0.0, 0.0002] * 10, [0.4] * 40),
+    "rounded, and norms alive": printed([2.0, 1.5, 1.2, *[0.9] * 8], [1.0] * 11),
+    "creeping to its end": printed([round(0.1234 + math.exp(-step / 2), 4) for step in range(40)]),
     "a short log": printed([2.0, 2.0, 2.0]),
     "norms alone": "grad_norm 1.0\ngrad_norm 1.1\n",
     "4% in a noisy run": printed(falling(2.0, 1.92, 200, 0.1), [1.0] * 200),
@@ -83,7 +85,7 @@ FAULTY: dict[str, tuple[str, str, int, str]] = {
     "0.01 without norms": (printed([0.01] * 6), "nan-masked", 1, "nan-masked"),
     "0.01 after 1.5": (printed([2.0, 1.7, 1.5, *[0.01] * 6]), "nan-masked", 4, "nan-masked"),
     "no gradient at all": (printed(falling(4.9, 4.9, 12), [0.0] * 12), "loss-not-decreasing", 1, "frozen-adapter"),
-    "a slow rise": (printed([2.0 + step / 10 for step in range(40)], [1.0] * 40), "loss-diverging", 12, "loss-diverging"),
+    "a slow rise": (printed([2.0 + step / 10 for step in range(40)]), "loss-diverging", 12, "loss-diverging"),
     "a plateau": (printed(falling(2.0, 2.0, 100, 0.01)), "loss-not-decreasing", 1, "optimizer-misses-adapter"),
 }  # fmt: skip
 
