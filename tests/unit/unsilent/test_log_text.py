@@ -73,8 +73,9 @@ def test_what_is_not_finite_is_read(number: str) -> None:
         "{'loss': None}",
         '{"trial_params": {"learning_rate": 0.1}}',
         "step 5 lossless 3",
+        "  ",
     ],
-    ids=["summary", "bar", "prose", "another loss", "none", "parameters", "another word"],
+    ids=["summary", "bar", "prose", "another loss", "none", "parameters", "another word", "blank"],
 )
 def test_what_is_no_record(text: str) -> None:
     """Nothing is made up."""
