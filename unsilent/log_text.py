@@ -80,7 +80,12 @@ class TextReader:
         if "log_history" in text:
             self.form = STATE
         nested = _nested(text)
-        if nested is not None:
+        if "<tr" in text and len(text) < LONGEST_RECORD:
+            *rows, rest = text.split("</tr>")
+            for row in rows:
+                yield from self._read_line(row.replace("\n", ""), where)
+            self.unclosed = rest if "<tr" in rest else ""
+        elif nested is not None:
             yield from self._named("JSON lines", record_of(nested, where))
         elif "{" in text:
             yield from self._read_braces(text, where)
@@ -172,13 +177,13 @@ def _nested(text: str) -> dict[str, float] | None:
 
 def _header(text: str) -> list[str | None]:
     """The columns of a table's header: all of them names, at least one of them a loss or a norm."""
+    words = text.lower().split()
+    if words[:3] == ["step", "training", "loss"]:
+        return ["step", "loss", *(["eval_loss"] if words[3:5] == ["validation", "loss"] else [])]
     cells = _cells(text)
     kinds = [meaning(cell) for cell in cells]
     if len(cells) > 1 and {"loss", "grad_norm", "eval_loss"} & set(kinds):
         return kinds if all(not _CELL.match(cell) for cell in cells) else []
-    words = text.lower().split()
-    if words[:3] == ["step", "training", "loss"]:
-        return ["step", "loss", *(["eval_loss"] if words[3:5] == ["validation", "loss"] else [])]
     return []
 
 

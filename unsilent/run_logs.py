@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
-TEXTS = (".jsonl", ".csv", ".tsv", ".log", ".txt", ".out", ".json")
+TEXTS = (".jsonl", ".csv", ".tsv", ".log", ".txt", ".out")  # no .json: a vocabulary has numbers behind words, too
 LOOKED_FOR = f"{STATE}, checkpoint-N/{STATE}, TensorBoard events, *.jsonl, *.csv, *.log, *.txt, *.out"
 PIECE = 65_536  # characters at a time: a trainer_state.json may be one line
 HEAD = 4096
@@ -86,17 +86,16 @@ class RunLog:
 
     def _read_text(self, path: Path, encoding: str) -> Iterator[LogRecord]:
         reader = TextReader(self.form)
-        ending = ""
-        number = 0
+        number = depth = 0
         with path.open(encoding=encoding, errors="replace") as file:
             while piece := file.readline(PIECE):
                 number += 1
-                ending = piece.strip()[-1:] or ending
+                depth += piece.count("{") - piece.count("}")
                 yield from reader.read(piece, f"line {number}")
                 self.form = reader.form
         if reader.unclosed.strip():
             self.notes.append(f"{path.name} ends in the middle of a record, which was left out")
-        elif self.form == STATE and ending != "}":
+        elif self.form == STATE and depth:
             self.notes.append(f"{path.name} is cut: its JSON does not end")
 
 
@@ -127,11 +126,17 @@ def find_log(path: Path) -> RunLog:
         return RunLog([file for file in events if file.parent == last], notes=[f"read {last.relative_to(path)}{of}"])
     for ending in TEXTS:
         for file in sorted(path.rglob(f"*{ending}")):
-            log = RunLog([file], notes=[f"read {file.relative_to(path)}"])
-            if any(True for _ in RunLog([file])):
-                return log
+            if _has_records(file):
+                return RunLog([file], notes=[f"read {file.relative_to(path)}"])
     there = ", ".join(sorted(child.name for child in path.iterdir())[:12]) or "nothing"
     raise LogUnusable(f"{path} holds no run; looked for {LOOKED_FOR}; there is {there}")
+
+
+def _has_records(file: Path) -> bool:
+    try:
+        return any(True for _ in RunLog([file]))
+    except LogUnusable:
+        return False
 
 
 def read_records(path: Path | str) -> Iterator[LogRecord]:

@@ -35,6 +35,7 @@ NEAR_ZERO = 0.05  # a loss that came this far may reach 0.0: Trainer rounds to f
 REPEATED = 5  # equal losses in a row; batches of different rows agree in four digits by chance once in thousands
 DIGITS = 4  # that a repeated loss must have, unless it is a leap: 0.02, 0.02, 0.02 is what rounding makes
 LEAP = 0.2  # of the larger: from the last loss that differed to the one that is repeated
+CREEP = 0.005  # of the last loss that differed: a smooth series that comes to rest in its last printed digit
 ROUND_DIGITS = 2  # 0.01 and 1.0 are somebody's constants, 4.9701 is not
 SMALL = 0.1  # without norms, a round constant from the start is called a mask only if it pretends to be a good fit
 NORM_ALIVE = 0.01  # a norm of 0.0 after norms above this is no rounding
@@ -370,7 +371,8 @@ def _is_mask(reading: Reading) -> bool:
         return digits <= ROUND_DIGITS and (has_norms or value <= SMALL)
     before = reading.last_other or 0.0
     leapt = abs(before - value) > LEAP * max(abs(before), abs(value))
-    return digits >= DIGITS or (leapt and before > NEAR_ZERO)
+    crept = abs(before - value) < CREEP * abs(before)
+    return (digits >= DIGITS and not crept) or (leapt and before > NEAR_ZERO)
 
 
 def _explosion(reading: Reading) -> Outcome:

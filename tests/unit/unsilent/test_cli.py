@@ -68,7 +68,7 @@ def test_explain_a_symptom(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     printed = capsys.readouterr().out
     assert "seen: grad_norm nan, loss zero" in printed
     assert printed.splitlines()[2].startswith("1. nan-grad-norm")
-    assert "next, once it is built: " in printed
+    assert "next: unsilent check run PATH" in printed
 
 
 def test_explain_a_symptom_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +108,7 @@ def test_unknown_words_are_refused(
     assert hint in printed.err
 
 
-@pytest.mark.parametrize("command", [["check", "run"], ["check", "submission"], ["check", "honesty"], ["gate"]])
+@pytest.mark.parametrize("command", [["check", "submission"], ["check", "honesty"], ["gate"]])
 def test_unbuilt_stages_judge_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
@@ -219,3 +219,20 @@ def test_program_runs_in_a_strangers_project(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "lr-zero" in done.stdout
+
+
+def test_check_run_says_what_it_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A healthy log ends with 0 and names file, form and steps; a finding with 1; nothing to judge with 2."""
+    (tmp_path / "good").write_text("step 1 loss 2.0\nstep 2 loss 1.9\n")
+    (tmp_path / "bad").write_text("{'loss': 0.0, 'grad_norm': nan}\n" * 3)
+
+    assert run(monkeypatch, "check", "run", str(tmp_path / "good")) == 0
+    assert "good (console output), 2 records, steps 1 to 2" in " ".join(capsys.readouterr().out.split())
+    assert run(monkeypatch, "check", "run", str(tmp_path / "bad"), str(tmp_path / "none")) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "[error] nan-grad-norm (also: zero-loss): Expected a finite grad_norm and loss, but got" in said
+    assert "what fits is nan-grad-norm (" in said
+    assert run(monkeypatch, "check", "run", "--json", str(tmp_path / "none")) == 2
+    assert json.loads(capsys.readouterr().out)["verdict"] == "undecided"
