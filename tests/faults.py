@@ -318,14 +318,15 @@ def never_step(optimizer: Any) -> Any:  # noqa: ANN401 - an optimizer
 
 def checkpoint_detached(model: Any) -> Any:  # noqa: ANN401 - a PEFT model whose lm_head is trained too, or nothing would have a gradient
     """[checkpointing-detached] Reentrant checkpointing on a frozen base whose embeddings require no gradient."""
-    model.gradient_checkpointing_enable({"use_reentrant": True})
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": True})
     model.disable_input_require_grads()
     return model
 
 
-def detach_layer(model: Any, name: str = "base_model.model.model.layers.1.input_layernorm") -> Any:  # noqa: ANN401
+def detach_layer(model: Any, name: str = "base_model.model.model.layers.0") -> Any:  # noqa: ANN401
     """[checkpointing-detached] Hidden states are cut from the graph, without any checkpointing."""
-    model.get_submodule(name).register_forward_pre_hook(lambda module, args: (args[0].detach(), *args[1:]))
+    model.get_submodule(name).register_forward_hook(lambda module, args, output: output.detach())
     return model
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,18 @@ def taught_model(rows: Rows, steps: int = 12) -> LlamaForCausalLM:
     return model
 
 
+def memorised_model(rows: Rows, steps: int = 60) -> LlamaForCausalLM:
+    """The tiny model after so many steps on the same few rows that it knows them by heart."""
+    model = tiny_model()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    batch = {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}
+    for _ in range(steps):
+        model(**batch).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return model
+
+
 def fresh_adapter(base: Any = None, **options: Any) -> Any:  # noqa: ANN401 - a PEFT model
     """LoRA as training begins with it: every lora_B zero."""
     from peft import LoraConfig, get_peft_model
@@ -112,6 +125,7 @@ def make_trainer(  # noqa: PLR0913 - what a Trainer takes
     optimizers: tuple[Any, Any] = (None, None),
     callbacks: list[Any] | None = None,
     tokenizer: Any = None,  # noqa: ANN401
+    evaluated: Any = None,  # noqa: ANN401
     **options: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401 - a Trainer
     """A Trainer with quiet settings, a real adapter and rows that can be learnt."""
@@ -122,11 +136,19 @@ def make_trainer(  # noqa: PLR0913 - what a Trainer takes
         model=model,
         args=TrainingArguments(output_dir=str(folder), **QUIET | options),
         train_dataset=counting_rows() if rows is None else rows,
+        eval_dataset=evaluated,
         data_collator=collate,
         optimizers=optimizers,
         callbacks=callbacks,
         processing_class=tokenizer,
     )
+
+
+def checkpointing(*, reentrant: bool) -> dict[str, Any]:
+    """Training arguments for gradient checkpointing, which transformers 5.2x calls activation checkpointing."""
+    new = "activation_checkpointing" in TrainingArguments.__dataclass_fields__
+    name = "activation_checkpointing" if new else "gradient_checkpointing"
+    return {name: True, f"{name}_kwargs": {"use_reentrant": reentrant}}
 
 
 def guarded(trainer: Any, **options: Any) -> TrainingGuard:  # noqa: ANN401 - a Trainer
@@ -143,9 +165,10 @@ def guarded(trainer: Any, **options: Any) -> TrainingGuard:  # noqa: ANN401 - a 
 
 def caught(trainer: Any, **options: Any) -> FailureFound:  # noqa: ANN401 - a Trainer
     """Train under a guard that must stop the run; what it found, with the weights still finite and no hook left."""
+    before = leftovers(trainer.model)
     with pytest.raises(FailureFound) as found:
         guarded(trainer, **options)
-    assert not leftovers(trainer.model)
+    assert leftovers(trainer.model) == before
     return found.value
 
 
@@ -170,6 +193,7 @@ def loop(  # noqa: PLR0913 - what a loop has
     scaler: Any = None,  # noqa: ANN401
     before_backward: Callable[[torch.Tensor, int], torch.Tensor] | None = None,
     autocast: torch.dtype | None = None,
+    spoilt: bool = False,
     **options: Any,  # noqa: ANN401
 ) -> StepMonitor:
     """A plain training loop under ``StepMonitor``, as its docstring has it.
@@ -182,12 +206,15 @@ def loop(  # noqa: PLR0913 - what a loop has
         scaler: A gradient scaler.
         before_backward: Takes the loss and the number of the micro-batch in the run, from 1; gives another loss.
         autocast: dtype of the forward pass.
+        spoilt: One gradient overflows in every backward pass.
         **options: For the monitor.
 
     Raises:
         FailureFound: What the monitor found.
     """
     model = (fresh_adapter() if model is None else model).train()
+    if spoilt:
+        model.get_parameter(MIDDLE).register_hook(lambda gradient: gradient * math.inf)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = optimizer or torch.optim.AdamW(trained, lr=1e-2)
     monitor = StepMonitor(model, optimizer, scaler=scaler, **options)

@@ -7,6 +7,7 @@ it looks at the live model, which costs nothing as long as nothing is wrong.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,7 @@ class Judge:
         Returns:
             The root cause first, then what it explains; empty for a step that is fine.
         """
+        record = self._without_overflown_norms(record)
         rules = (
             self._movement,
             self._labels,
@@ -121,6 +123,18 @@ class Judge:
         found = next((outcomes for rule in rules if (outcomes := list(rule(record)))), [])
         self.first = False
         return found
+
+    def _without_overflown_norms(self, record: StepRecord) -> StepRecord:
+        """Squares of finite gradients above 1e19 overflow in a norm, as under a scaler that has grown for long."""
+        suspects = {name for _, name in record.broken_gradients()}
+        fine = {name for name in suspects if self._overflows_as_norm(name)}
+        if not fine:
+            return record
+        largest = torch.finfo(torch.float32).max
+        gradients = [(number, {name: largest if name in fine and not math.isfinite(norm) else norm
+                               for name, norm in norms.items()}) for number, norms in record.gradients]  # fmt: skip
+        norms = {name: norm for _, found in gradients for name, norm in found.items()}
+        return dataclasses.replace(record, gradients=gradients, norms=norms)
 
     def ended(self, record: StepRecord) -> list[Outcome]:
         """Judge a run that has ended: what patience would have waited for is settled now."""
@@ -223,11 +237,13 @@ class Judge:
 
     def _is_finite_now(self, name: str) -> bool:
         gradient = self.live.trainable[name].grad
-        return gradient is not None and bool(gradient.isfinite().all()) and not self._overflows_as_norm(gradient)
+        return gradient is not None and bool(gradient.isfinite().all())
 
-    @staticmethod
-    def _overflows_as_norm(gradient: torch.Tensor) -> bool:
-        """Finite values so large that their norm is not: nobody has repaired those."""
+    def _overflows_as_norm(self, name: str) -> bool:
+        """Whether a gradient is finite and its norm is not."""
+        gradient = self.live.trainable[name].grad
+        if gradient is None or not bool(gradient.isfinite().all()):
+            return False
         return not math.isfinite(float(torch.linalg.vector_norm(gradient, dtype=torch.float32)))
 
     @staticmethod
@@ -264,7 +280,10 @@ class Judge:
         names = list(dict.fromkeys(name for _, name in broken))
         parameter = weight or (names[0] if names else None)
         kind = "weight" if weight else "gradient" if by_loss is None else "activation"
-        slug = "fp16-overflow" if self.live.is_fp16 and not weight else "nan-grad-norm"
+        spoilt = weight is None or (
+            not self.first and dict(self.live.model.named_parameters())[weight].dtype == torch.float16
+        )
+        slug = "fp16-overflow" if self.live.is_fp16 and spoilt else "nan-grad-norm"
         one = record.micro_batches[micro_batch - 1] if micro_batch <= len(record.micro_batches) else None
         loss = one.loss if one else None
         in_forward = f"{spot.at} of {spot.module}" if spot else "the forward pass"

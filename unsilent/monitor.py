@@ -201,8 +201,11 @@ class StepMonitor:
         if not fresh:
             return
         self.outcomes += fresh
-        root = fold_symptoms(fresh)[0]
-        self.findings.append(root)
+        before = {finding.slug for finding in self.findings}
+        self.findings = [outcome for outcome in fold_symptoms(self.outcomes) if outcome.status == "failed"]
+        root = next((finding for finding in self.findings if finding.slug not in before), None)
+        if root is None:
+            return  # signs of what was said already
         if self.on_finding == "stop":
             self.close()
             raise FailureFound(root)
@@ -235,7 +238,9 @@ class StepMonitor:
             self._now.own_loss = loss.detach()
         if logits is not None and logits.dim() > 1 and logits.numel():
             last = logits.detach()[:, -1]
-            self._now.logits = torch.linalg.vector_norm(last, float("inf"), dtype=torch.float32)
+            largest = torch.linalg.vector_norm(last, float("inf"), dtype=torch.float32)
+            before = self._now.logits  # of a forward pass that was not trained on, as when a loop skips a NaN batch
+            self._now.logits = largest if before is None else torch.maximum(before, largest)
             self._live.is_fp16 |= last.dtype == torch.float16
         kind = next(module.parameters()).device.type
         self._live.is_fp16 |= torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) is torch.float16

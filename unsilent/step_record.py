@@ -93,7 +93,7 @@ class StepRecord:
         """Norm of all gradients as they stand at the end, unscaled and before clipping; None when none came."""
         if not self.norms:
             return None
-        return math.sqrt(sum(norm * norm for norm in self.norms.values())) / self.scale
+        return math.hypot(*self.norms.values()) / self.scale
 
     @property
     def loss(self) -> float | None:
@@ -108,7 +108,7 @@ class StepRecord:
     def grad_norm_of(self, micro_batch: int) -> float | None:
         """Norm of the gradients that one micro-batch left, with those of the ones before it; None when none came."""
         norms = [norm for number, found in self.gradients for norm in found.values() if number == micro_batch]
-        return math.sqrt(sum(norm * norm for norm in norms)) / self.scale if norms else None
+        return math.hypot(*norms) / self.scale if norms else None
 
     def broken_gradients(self) -> list[tuple[int, str]]:
         """Micro-batch and parameter of every norm that is not finite, in order of arrival."""

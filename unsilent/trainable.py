@@ -139,13 +139,21 @@ def _not_adapted(tuner: Any, config: Any, adapter: str) -> Iterator[str]:  # noq
     targets = config.target_modules
     if isinstance(targets, set | list | tuple):
         parts = [f".{name}." for name in [*covered, *matched]]
+        left_out = _excluded(config)
         yield from (f"{target} (no module has this name)" for target in sorted(targets)
-                    if not any(f".{target}." in part for part in parts))  # fmt: skip
+                    if not left_out & {target, target.rpartition(".")[2]}
+                    and not any(f".{target}." in part for part in parts))  # fmt: skip
     layers = getattr(config, "layers_to_transform", None)
     for layer in [layers] if isinstance(layers, int) else layers or ():
         if not any(f".{layer}." in f".{name}." for name in covered):
             yield f"layer {layer}"
     yield from matched
+
+
+def _excluded(config: Any) -> set[str]:  # noqa: ANN401 - a configuration of PEFT
+    """Names that ``exclude_modules`` takes out of what ``target_modules`` puts in."""
+    excluded = getattr(config, "exclude_modules", None) or ()
+    return {excluded} if isinstance(excluded, str) else set(excluded)
 
 
 def _adapters_in(module: Any) -> set[str]:  # noqa: ANN401 - a layer of PEFT, or any module

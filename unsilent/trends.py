@@ -34,6 +34,7 @@ SMOOTHING = 0.05  # of the running level and noise
 SMALLEST_LOSS = 1e-3  # below it a loss scatters by factors that mean nothing
 
 GROWTH = 100.0  # times the start: orders of magnitude; 45 passed in a healthy spike, RMSprop at rate 1.0 made 1e4
+FORETOLD = 1e3  # times the start: NaN after such a norm, even if it had passed, is its end and no accident
 AT_ONCE = 1e6  # times the start: no spike that passed came near it, and the next norm may be NaN
 LARGE_NORM = 10.0  # a norm that was 1e-3 on a memorised batch may come back to 1, and 7 before clipping is healthy
 
@@ -145,7 +146,10 @@ class Explosion:
         """Take the next norm, finite or not; whether it has exploded by now."""
         self._count += 1
         if not math.isfinite(value):
-            self.exploded = self.exploded or self._above > 0
+            foretold = self.start is not None and self._highest > max(FORETOLD * self.start, LARGE_NORM)
+            self.exploded = self.exploded or self._above > 0 or foretold
+            if self.exploded and self.began is None:
+                self.began = step
             return self.exploded
         if self.start is None:
             self.start = value if value > 0 else None

@@ -16,7 +16,13 @@ import trainers
 
 from unsilent.outcome import FailureFound
 
-pytestmark = [pytest.mark.regression, pytest.mark.failure("checkpointing-detached")]
+pytestmark = [
+    pytest.mark.regression,
+    pytest.mark.failure("checkpointing-detached"),
+    # PEFT, on models whose output layer is their embedding
+    pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad:UserWarning"),  # the symptom
+    pytest.mark.filterwarnings("ignore:.*tie_word_embeddings:UserWarning"),
+]
 
 
 def detached() -> Any:  # noqa: ANN401 - a PEFT model
@@ -60,8 +66,6 @@ def test_detached_layer_is_found_in_a_plain_loop() -> None:
 @pytest.mark.parametrize("reentrant", [True, False])
 def test_healthy_twin_trains(reentrant: bool, tmp_path: Path) -> None:  # noqa: FBT001
     """As Trainer switches it on: input gradients enabled, either kind of checkpoint."""
-    trainer = trainers.make_trainer(
-        tmp_path, gradient_checkpointing=True, gradient_checkpointing_kwargs={"use_reentrant": reentrant}
-    )
+    trainer = trainers.make_trainer(tmp_path, **trainers.checkpointing(reentrant=reentrant))
 
     assert trainers.guarded(trainer).report.findings == []

@@ -60,12 +60,19 @@ def test_guard_stops_before_the_step(tmp_path: Path) -> None:
 
 
 def test_gradient_overflow_is_found_in_a_plain_loop() -> None:
-    """Activations fit and the gradients do not: fp16 weights, a large loss, no scaler."""
-    adapted = trainers.fresh_adapter().half()
+    """Activations fit and the gradients do not: no scaler to skip the step."""
     with pytest.raises(FailureFound, match="fp16-overflow") as found:
-        trainers.loop(adapted, before_backward=lambda loss, number: loss * 6e4)
+        trainers.loop(autocast=torch.float16, before_backward=lambda loss, number: loss * 1e9)
 
-    assert found.value.step == 1
+    assert (found.value.step, found.value.evidence["kind"]) == (1, "gradient")
+
+
+def test_weights_that_an_optimizer_spoils_in_fp16_are_found() -> None:
+    """Adam's epsilon of 1e-8 is 0 in fp16: finite gradients, and NaN weights after the first step."""
+    with pytest.raises(FailureFound, match="fp16-overflow") as found:
+        trainers.loop(trainers.fresh_adapter().half())
+
+    assert (found.value.step, found.value.evidence["kind"]) == (2, "weight")
 
 
 def test_scaler_does_not_help_against_activations() -> None:
@@ -76,10 +83,10 @@ def test_scaler_does_not_help_against_activations() -> None:
 
 def test_healthy_twin_trains(tmp_path: Path) -> None:
     """The same large activations in fp32 and bf16; fp16 with a scaler, whose early skips are on purpose."""
-    hot = support.tiny_model()
-    faults.scale_weights_of(hot, factor=1e4)
+    hot = [support.tiny_model(), support.tiny_model().bfloat16()]
     monitor = trainers.loop(autocast=torch.float16, scaler=torch.amp.GradScaler("cpu", init_scale=2.0**24), steps=12)
 
-    assert trainers.guarded(trainers.make_trainer(tmp_path, hot)).report.findings == []
-    assert trainers.guarded(trainers.make_trainer(tmp_path, hot.bfloat16())).report.findings == []
+    for model in hot:
+        faults.scale_weights_of(model, factor=1e4)
+        assert trainers.guarded(trainers.make_trainer(tmp_path, model)).report.findings == []
     assert monitor.findings == []

@@ -7,16 +7,20 @@ average, and Trainer prints the NaN as 0.0. Nothing is learnt.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import faults
 import pytest
 import support
+import torch
 import trainers
 from transformers import DataCollatorForSeq2Seq
 
 from homework.data import Dataset
 from homework.sft import format_example
 from homework.tokens import Collator, TokenizedDataset
+from unsilent.monitor import StepMonitor
+from unsilent.outcome import FailureFound
 from unsilent.rows import check_labels_masked, read_sample
 
 pytestmark = [pytest.mark.regression, pytest.mark.failure("labels-all-masked")]
@@ -86,3 +90,52 @@ def test_library_supervises_every_row(small_data: Path) -> None:
 
     assert [row.index for row in sample.rows if not row.supervised] == []
     assert check_labels_masked(sample).status == "passed"
+
+
+def test_guard_stops_at_the_batch(tmp_path: Path) -> None:
+    """The third micro-batch of the run has no label; too few rows for the sample to see."""
+    rows = faults.mask_rows(trainers.counting_rows(64), 8, 12)
+    options: dict[str, Any] = {"gradient_accumulation_steps": 2, "train_sampling_strategy": "sequential"}
+    found = trainers.caught(trainers.make_trainer(tmp_path, rows=rows, **options))
+
+    assert (found.failure.slug, found.step, found.micro_batch) == ("labels-all-masked", 2, 1)
+    assert "every label of 4 rows is -100" in str(found)
+    assert found.evidence["supervised"] == 0
+
+
+@pytest.mark.parametrize("with_labels", [True, False], ids=["the model's loss", "a loss of one's own"])
+def test_monitor_finds_it_in_a_plain_loop(with_labels: bool) -> None:  # noqa: FBT001
+    """The mean over no label is NaN, from logits that are finite, with gradients of exactly 0."""
+    model = trainers.fresh_adapter().train()
+    optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad])
+    monitor = StepMonitor(model, optimizer)
+    ids = torch.arange(24).view(2, 12) + 3
+    labels = torch.full_like(ids, -100)
+    output = model(input_ids=ids, labels=labels if with_labels else None)
+    loss = torch.nn.functional.cross_entropy(output.logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+    loss.backward()  # type: ignore[no-untyped-call]
+    monitor.after_backward(loss)
+    with pytest.raises(FailureFound, match="labels-all-masked") as found:
+        monitor.before_step()
+
+    assert (found.value.step, found.value.micro_batch) == (1, 1)
+
+
+def test_one_masked_row_is_left_alone(tmp_path: Path) -> None:
+    """One row of a batch of four; and one row alone in its micro-batch, among others of the step."""
+    rows = faults.mask_rows(trainers.counting_rows(64), 8, 9)
+    options: list[dict[str, Any]] = [
+        {},
+        {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 4, "max_steps": 16},
+    ]
+
+    for more in options:
+        assert trainers.guarded(trainers.make_trainer(tmp_path, rows=rows, **more)).report.findings == []
+
+
+def test_trl_hides_it_and_the_guard_does_not(tmp_path: Path) -> None:
+    """TRL clamps the loss of a batch without labels to 0.0."""
+    rows = [{"input_ids": row["input_ids"], "labels": [-100] * 12} for row in trainers.counting_rows()]
+    found = trainers.caught(trainers.sft_trainer(rows, tmp_path, max_steps=4), wiring=False)
+
+    assert (found.failure.slug, found.step) == ("labels-all-masked", 1)

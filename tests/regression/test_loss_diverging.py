@@ -7,6 +7,7 @@ for that; upon a random one the loss cannot rise.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import faults
 import pytest
@@ -48,3 +49,30 @@ def test_healthy_twin_has_no_finding(tmp_path: Path) -> None:
     """The same run at 0.01."""
     for path in trainers.run_trainer(tmp_path, trainers.taught_model(ROWS), ROWS):
         assert read_run(path).findings == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_guard_stops_it(tmp_path: Path, seed: int) -> None:
+    """Within a few steps, with the weights still finite."""
+    trainer = trainers.make_trainer(
+        tmp_path,
+        trainers.taught_model(ROWS),
+        ROWS,
+        seed=seed,
+        max_steps=30,
+        per_device_train_batch_size=8,
+        **faults.raise_learning_rate(),
+    )
+    found = trainers.caught(trainer)
+
+    assert found.failure.slug == "loss-diverging"
+    assert found.step <= 12, found.step
+    assert all(weight.isfinite().all() for weight in trainer.model.parameters())
+
+
+def test_guard_leaves_the_healthy_twin_alone(tmp_path: Path) -> None:
+    """AdamW at 0.01 on the same rows."""
+    options: dict[str, Any] = {"max_steps": 30, "per_device_train_batch_size": 8}
+    trainer = trainers.make_trainer(tmp_path, trainers.taught_model(ROWS), ROWS, **options)
+
+    assert trainers.guarded(trainer).report.findings == []

@@ -97,7 +97,6 @@ def test_schedule_that_cannot_be_computed_ahead_gets_ten_steps() -> None:
 )
 def test_healthy_twin_trains(options: dict[str, Any], tmp_path: Path) -> None:
     """Schedules that pass through 0."""
-    trainer = trainers.make_trainer(tmp_path, max_steps=8, **options)
-    trainer.eval_dataset = trainers.counting_rows(4)
+    trainer = trainers.make_trainer(tmp_path, max_steps=8, evaluated=trainers.counting_rows(4), **options)
 
     assert trainers.guarded(trainer).report.findings == []

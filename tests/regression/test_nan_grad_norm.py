@@ -11,8 +11,11 @@ from pathlib import Path
 import faults
 import pytest
 import support
+import torch
 import trainers
 
+from unsilent.guard import TrainingGuard
+from unsilent.outcome import FailureFound, FailureWarning
 from unsilent.runs import read_run
 
 pytestmark = [pytest.mark.regression, pytest.mark.failure("nan-grad-norm")]
@@ -73,3 +76,94 @@ def test_healthy_twin_has_no_finding(tmp_path: Path) -> None:
 
     for path in (state, console, tmp_path / "scaler.txt"):
         assert read_run(path).findings == []
+
+
+def test_guard_stops_before_the_step(tmp_path: Path) -> None:
+    """A NaN weight is named, and what the optimizer holds is untouched."""
+    model = trainers.fresh_adapter()
+    faults.put_nan_into(model, trainers.MIDDLE)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    trainer = trainers.make_trainer(tmp_path, model)
+    found = trainers.caught(trainer)
+
+    assert (found.failure.slug, found.step, found.micro_batch) == ("nan-grad-norm", 1, 1)
+    assert (found.evidence["kind"], found.evidence["parameter"]) == ("weight", trainers.MIDDLE)
+    assert found.outcome.symptoms == ("zero-loss",)
+    assert all(
+        torch.equal(weight.nan_to_num(), before[name].nan_to_num()) for name, weight in model.state_dict().items()
+    )
+    assert not trainer.optimizer.optimizer.state
+
+
+CLIPPING = pytest.mark.parametrize("max_grad_norm", [0.0, 1.0], ids=["no clipping", "clipping"])
+PLACES = pytest.mark.parametrize("attached", [True, False], ids=["attached", "callback"])
+
+
+@CLIPPING
+@PLACES
+def test_guard_names_parameter_and_micro_batch(tmp_path: Path, max_grad_norm: float, attached: bool) -> None:  # noqa: FBT001
+    """One NaN gradient in micro-batch 2 of 4 of the third step, in a module that is not the last."""
+    model = trainers.fresh_adapter()
+    faults.spoil_gradient(model, trainers.MIDDLE, backward=2 * 4 + 2)
+    options = {"gradient_accumulation_steps": 4, "max_grad_norm": max_grad_norm}
+    guard = TrainingGuard()
+    trainer = trainers.make_trainer(tmp_path, model, callbacks=[guard], **options)
+    if attached:
+        guard.attach(trainer)
+    with pytest.raises(FailureFound, match="nan-grad-norm") as found:
+        trainer.train()
+
+    assert (found.value.step, found.value.micro_batch) == (3, 2)
+    assert found.value.evidence["parameters"] == [trainers.MIDDLE]
+    assert all(weight.isfinite().all() for weight in model.parameters())
+
+
+def test_guard_names_the_module_of_an_activation(tmp_path: Path) -> None:
+    """An overflow in the forward pass: the batch that made it is run once more to find where."""
+    model = trainers.fresh_adapter()
+    model.get_submodule("base_model.model.model.layers.0.mlp.down_proj").weight.data.mul_(1e38)
+    found = trainers.caught(trainers.make_trainer(tmp_path, model))
+
+    assert (found.failure.slug, found.evidence["kind"]) == ("nan-grad-norm", "activation")
+    # 1e38 is finite still; its square in the norm that follows is not
+    assert found.evidence["module"] == "base_model.model.model.layers.1.input_layernorm"
+
+
+def test_guard_stops_at_the_batch_that_overflows(tmp_path: Path) -> None:
+    """One forward pass of many, in the third step's fourth micro-batch."""
+    model = trainers.fresh_adapter()
+    faults.spoil_activation(model, "base_model.model.model.layers.1.mlp", forward=12)
+    found = trainers.caught(trainers.make_trainer(tmp_path, model, gradient_accumulation_steps=4), wiring=False)
+
+    assert (found.failure.slug, found.step, found.micro_batch) == ("nan-grad-norm", 3, 4)
+
+
+@pytest.mark.base
+def test_guard_stops_on_the_real_base(real_base: str, tmp_path: Path) -> None:
+    """SmolLM2-135M in bf16: the same parameter, the same micro-batch."""
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(real_base, dtype=torch.bfloat16)
+    model = trainers.fresh_adapter(base)
+    faults.spoil_gradient(model, trainers.MIDDLE, backward=2)
+    found = trainers.caught(trainers.make_trainer(tmp_path, model, per_device_train_batch_size=1, max_steps=2))
+
+    assert (found.failure.slug, found.step, found.evidence["parameter"]) == ("nan-grad-norm", 2, trainers.MIDDLE)
+
+
+def test_told_to_warn_it_goes_on(tmp_path: Path) -> None:
+    """Once, and the run ends as it would have."""
+    model = trainers.fresh_adapter()
+    faults.put_nan_into(model, trainers.MIDDLE)
+    with pytest.warns(FailureWarning, match="nan-grad-norm") as heard:
+        guard = trainers.guarded(trainers.make_trainer(tmp_path, model), on_finding="warn")
+
+    assert len(heard) == 1
+    assert [finding.slug for finding in guard.report.findings] == ["nan-grad-norm"]
+
+
+def test_healthy_twin_trains(tmp_path: Path) -> None:
+    """Accumulation and clipping at work, no finding."""
+    trainer = trainers.make_trainer(tmp_path, gradient_accumulation_steps=4, max_grad_norm=0.1)
+
+    assert trainers.guarded(trainer).report.findings == []

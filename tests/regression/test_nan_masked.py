@@ -6,12 +6,18 @@ History of the same code: a NaN loss became 0.01, NaN gradients became zero and 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import faults
 import pytest
 import support
+import torch
 import trainers
+from transformers import Trainer
 
+from unsilent.guard import TrainingGuard
+from unsilent.monitor import StepMonitor
+from unsilent.outcome import FailureFound
 from unsilent.runs import read_run
 
 pytestmark = [pytest.mark.regression, pytest.mark.failure("nan-masked")]
@@ -90,3 +96,73 @@ def test_frozen_adapter_is_not_taken_for_it(tmp_path: Path) -> None:
 
     assert finding.slug == "loss-not-decreasing"
     assert finding.evidence["causes"][0]["failure"] == "frozen-adapter"  # type: ignore[index] # a list of causes
+
+
+def poisoned() -> Any:  # noqa: ANN401 - a PEFT model
+    """An adapter with a NaN inside."""
+    model = trainers.fresh_adapter()
+    faults.put_nan_into(model, trainers.MIDDLE)
+    return model
+
+
+def test_guard_stops_a_replaced_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model gave NaN and the loss is 0.01."""
+    faults.replace_nan_loss(monkeypatch)
+    found = trainers.caught(trainers.make_trainer(tmp_path, poisoned()))
+
+    assert (found.failure.slug, found.step, found.micro_batch) == ("nan-masked", 1, 1)
+    assert "the model gave nan and the loss is 0.01" in str(found)
+
+
+def test_guard_stops_repaired_gradients(tmp_path: Path) -> None:
+    """They were NaN when they came, and are 0 before the step."""
+    model = trainers.fresh_adapter()
+    faults.spoil_gradient(model, trainers.MIDDLE, backward=3)
+    found = trainers.caught(trainers.make_trainer(tmp_path, model, kind=faults.repair_gradients(Trainer)))
+
+    assert (found.failure.slug, found.step, found.evidence["parameter"]) == ("nan-masked", 3, trainers.MIDDLE)
+
+
+def test_guard_stops_gradients_zeroed_on_arrival(tmp_path: Path) -> None:
+    """A hook on each parameter makes them 0 before anybody can see them; the loss is NaN all the same."""
+    model = poisoned()
+    faults.zero_nan_gradients(model)
+    found = trainers.caught(trainers.make_trainer(tmp_path, model))
+
+    assert (found.failure.slug, found.step) == ("nan-masked", 1)
+    assert "every gradient is 0" in str(found)
+
+
+def test_monitor_stops_a_constant_in_a_plain_loop() -> None:
+    """A loss that was not computed by the model."""
+    constant = torch.tensor(0.01, requires_grad=True)
+    with pytest.raises(FailureFound, match="was not computed by the model"):
+        trainers.loop(before_backward=lambda loss, number: constant)
+
+
+def test_monitor_stops_a_loop_that_skips_nan_batches() -> None:
+    """The forward pass gave NaN, and the loop goes on with the next batch."""
+    model = poisoned().train()
+    optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad])
+    monitor = StepMonitor(model, optimizer)
+    ids = torch.arange(24).view(2, 12) + 3
+    model(input_ids=ids, labels=ids)
+    model.get_parameter(trainers.MIDDLE).data.zero_()
+    loss = model(input_ids=ids, labels=ids).loss
+    loss.backward()
+    monitor.after_backward(loss)
+    with pytest.raises(FailureFound, match="nan-masked"):
+        monitor.before_step()
+
+
+def test_plain_callback_says_what_it_cannot_see(tmp_path: Path) -> None:
+    """Not attached, the guard does not see the loss as the Trainer computes it."""
+    guard = TrainingGuard()
+    trainers.make_trainer(tmp_path, callbacks=[guard]).train()
+
+    assert "attach(trainer)" in trainers.unseen(guard.report)["nan-masked"]
+
+
+def test_healthy_twin_trains(tmp_path: Path) -> None:
+    """Loss and gradients are what the model gave."""
+    assert trainers.guarded(trainers.make_trainer(tmp_path)).report.findings == []

@@ -53,13 +53,24 @@ def test_short_run_is_settled_at_its_end(tmp_path: Path) -> None:
 
 
 def test_scaler_that_skips_every_step_is_found() -> None:
-    """Each step's gradients overflow at a scale that does not fall."""
-    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126, backoff_factor=0.999999)
+    """Each step's gradients overflow, down to a scale at which none is left."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
     with pytest.raises(FailureFound, match="the scaler skips") as found:
-        trainers.loop(scaler=scaler, steps=24, before_backward=lambda loss, number: loss * 1e5)
+        trainers.loop(scaler=scaler, steps=24, spoilt=True)
 
     assert found.value.failure.slug == "weights-unchanged"
-    assert found.value.step <= 20
+    assert found.value.step <= 12
+
+
+def test_scaler_that_is_never_updated_is_found() -> None:
+    """A scale that somebody holds where it is."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    update = scaler.update
+    scaler.update = lambda: update(2.0**10)  # type: ignore[method-assign,assignment] # the fault
+    with pytest.raises(FailureFound, match="which does not fall") as found:
+        trainers.loop(scaler=scaler, steps=24, spoilt=True)
+
+    assert found.value.step == 4
 
 
 def test_gradients_of_exactly_zero_are_found(tmp_path: Path) -> None:
@@ -72,10 +83,10 @@ def test_gradients_of_exactly_zero_are_found(tmp_path: Path) -> None:
 
 def test_healthy_twin_moves(tmp_path: Path) -> None:
     """With a warm-up from 0, whose first step moves nothing; and under a scaler that skips early steps on purpose."""
-    options = {"max_steps": 6, "warmup_steps": 3, "lr_scheduler_type": "linear"}
-    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126)
-    monitor = trainers.loop(scaler=scaler, steps=12, before_backward=lambda loss, number: loss * 1e2)
+    options: dict[str, Any] = {"max_steps": 6, "warmup_steps": 3, "lr_scheduler_type": "linear"}
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**24)
+    monitor = trainers.loop(scaler=scaler, steps=16, autocast=torch.float16)
 
     assert trainers.guarded(trainers.make_trainer(tmp_path, **options)).report.findings == []
     assert monitor.findings == []
-    assert scaler.get_scale() < 2.0**126
+    assert scaler.get_scale() < 2.0**24

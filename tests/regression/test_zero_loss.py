@@ -6,11 +6,13 @@ The first is ``nan-grad-norm``, of which 0.0 is the sign; the second is a findin
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import faults
 import pytest
 import support
 import trainers
+from transformers import Trainer
 
 from unsilent.runs import read_run
 
@@ -72,3 +74,40 @@ def test_memorised_batch_is_healthy(tmp_path: Path) -> None:
     (tmp_path / "bare.txt").write_text("".join(f"loss {value}\n" for value in values))
 
     assert read_run(tmp_path / "norms.txt").findings == read_run(tmp_path / "bare.txt").findings == []
+
+
+def test_guard_tells_hidden_nan_from_no_labels(tmp_path: Path) -> None:
+    """Both will be logged as 0.0; the raw loss and the labels say why."""
+    poisoned = trainers.fresh_adapter()
+    faults.put_nan_into(poisoned, trainers.MIDDLE)
+    hidden = trainers.caught(trainers.make_trainer(tmp_path, poisoned))
+    rows = faults.hide_every_label(trainers.counting_rows())
+    masked = trainers.caught(trainers.make_trainer(tmp_path, rows=rows), wiring=False)
+
+    assert [(found.failure.slug, found.outcome.symptoms) for found in (hidden, masked)] == [
+        ("nan-grad-norm", ("zero-loss",)),
+        ("labels-all-masked", ("zero-loss",)),
+    ]
+    assert (str(hidden.evidence["loss"]), masked.evidence["supervised"]) == ("nan", 0)
+
+
+def test_guard_finds_a_loss_that_is_nothing(tmp_path: Path) -> None:
+    """Labels are there, and somebody multiplies the loss by 0."""
+
+    class Silenced(Trainer):  # type: ignore[misc] # untyped
+        def compute_loss(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as Trainer has it
+            return super().compute_loss(*args, **kwargs) * 0.0
+
+    found = trainers.caught(trainers.make_trainer(tmp_path, kind=Silenced))
+
+    assert (found.failure.slug, found.step, found.evidence["raw_loss"]) == ("zero-loss", 1, 0.0)
+
+
+def test_memorised_batch_is_left_alone(tmp_path: Path) -> None:
+    """A loss that truly comes down to a hundredth is no finding."""
+    rows = trainers.counting_rows(4)
+    trainer = trainers.make_trainer(tmp_path, trainers.memorised_model(rows), rows, max_steps=20)
+    guard = trainers.guarded(trainer)
+
+    assert guard.report.findings == []
+    assert trainer.state.log_history[-2]["loss"] < 0.05

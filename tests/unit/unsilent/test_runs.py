@@ -10,6 +10,7 @@ from pathlib import Path
 import faults
 import pytest
 import support
+import trainers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -109,7 +110,7 @@ def test_real_frozen_adapter_is_told_from_masked_nan(tmp_path: Path) -> None:
     for weight in model.parameters():
         weight.requires_grad_(False)
     model.enable_input_require_grads()
-    for path in support.run_trainer(tmp_path, model, support.class_rows(240)):
+    for path in trainers.run_trainer(tmp_path, model, trainers.class_rows(240)):
         finding = support.only_finding(read_run(path))
 
         assert finding.slug == "loss-not-decreasing"
@@ -122,7 +123,7 @@ def test_poison_is_found_in_events(tmp_path: Path) -> None:
     faults.put_nan_into(model, "base_model.model.model.layers.0.mlp.down_proj.lora_B.default.weight")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "run" / "runs"))
-        support.run_trainer(tmp_path / "run", model, support.class_rows(80), max_steps=5, report_to="tensorboard")
+        trainers.run_trainer(tmp_path / "run", model, trainers.class_rows(80), max_steps=5, report_to="tensorboard")
     (tmp_path / "run" / "trainer_state.json").unlink()
     (tmp_path / "run" / "console.txt").unlink()
     report = read_run(tmp_path / "run")
