@@ -95,6 +95,11 @@ def taught_model(rows: Rows, steps: int = 12) -> LlamaForCausalLM:
     return model
 
 
+def texts(count: int = 32) -> list[dict[str, Any]]:
+    """Prompts and completions as TRL takes them."""
+    return [{"prompt": f"{number} m in cm?", "completion": f" {100 * number}"} for number in range(1, count + 1)]
+
+
 def memorised_model(rows: Rows, steps: int = 60) -> LlamaForCausalLM:
     """The tiny model after so many steps on the same few rows that it knows them by heart."""
     model = tiny_model()

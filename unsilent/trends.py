@@ -131,7 +131,8 @@ class Explosion:
     """Has the gradient norm grown by orders of magnitude, and not for a moment only?
 
     Every value above 100 times the first counts one, every other takes one back; five mean that it is no spike. A norm
-    that stops being finite while it is up there has exploded at once. The largest gradient will do instead of a norm.
+    that stops being finite while it is up there, or after it was far up, has exploded at once. The largest gradient
+    will do instead of a norm.
     """
 
     def __init__(self) -> None:

@@ -69,7 +69,7 @@ def test_guard_stops_it(tmp_path: Path, seed: int) -> None:
     found = trainers.caught(trainer)
 
     assert found.failure.slug == "gradient-explosion"
-    assert found.step <= 6, found.step
+    assert found.step <= 10, found.step
     assert all(weight.isfinite().all() for weight in trainer.model.parameters())
 
 

@@ -6,6 +6,7 @@ average, and Trainer prints the NaN as 0.0. Nothing is learnt.
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +135,15 @@ def test_one_masked_row_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_trl_hides_it_and_the_guard_does_not(tmp_path: Path) -> None:
-    """TRL clamps the loss of a batch without labels to 0.0."""
-    rows = [{"input_ids": row["input_ids"], "labels": [-100] * 12} for row in trainers.counting_rows()]
-    found = trainers.caught(trainers.sft_trainer(rows, tmp_path, max_steps=4), wiring=False)
+    """TRL clamps the loss of a batch without labels to 0.0; here its collator loses those of the second batch."""
+    trainer = trainers.sft_trainer(trainers.texts(), tmp_path, trainers.fresh_adapter(), max_steps=4)
+    collate, batches = trainer.data_collator, itertools.count(1)
 
-    assert (found.failure.slug, found.step) == ("labels-all-masked", 1)
+    def masked(rows: Any) -> Any:  # noqa: ANN401 - a batch
+        batch = collate(rows)
+        return batch | {"labels": batch["labels"].fill_(-100)} if next(batches) == 2 else batch
+
+    trainer.data_collator = masked
+    found = trainers.caught(trainer, wiring=False)
+
+    assert (found.failure.slug, found.step) == ("labels-all-masked", 2)

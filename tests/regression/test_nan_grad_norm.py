@@ -7,6 +7,7 @@ Reported as ``{'loss': 0.0, 'grad_norm': nan}`` for whole runs: Trainer prints a
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import faults
 import pytest
@@ -14,6 +15,9 @@ import support
 import torch
 import trainers
 
+from homework import sft, training
+from homework.adapter_files import read_manifest
+from homework.errors import AdapterRefused
 from unsilent.guard import TrainingGuard
 from unsilent.outcome import FailureFound, FailureWarning
 from unsilent.runs import read_run
@@ -105,7 +109,7 @@ def test_guard_names_parameter_and_micro_batch(tmp_path: Path, max_grad_norm: fl
     """One NaN gradient in micro-batch 2 of 4 of the third step, in a module that is not the last."""
     model = trainers.fresh_adapter()
     faults.spoil_gradient(model, trainers.MIDDLE, backward=2 * 4 + 2)
-    options = {"gradient_accumulation_steps": 4, "max_grad_norm": max_grad_norm}
+    options: dict[str, Any] = {"gradient_accumulation_steps": 4, "max_grad_norm": max_grad_norm}
     guard = TrainingGuard()
     trainer = trainers.make_trainer(tmp_path, model, callbacks=[guard], **options)
     if attached:
@@ -167,3 +171,29 @@ def test_healthy_twin_trains(tmp_path: Path) -> None:
     trainer = trainers.make_trainer(tmp_path, gradient_accumulation_steps=4, max_grad_norm=0.1)
 
     assert trainers.guarded(trainer).report.findings == []
+
+
+def test_library_stops_and_says_so(
+    tiny_base: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library's own run: stopped before the third step, the state before it kept, refused for answers."""
+    real = training.add_adapter
+
+    def spoilt(model: Any, rank: int, **options: Any) -> Any:  # noqa: ANN401 - as the library has it
+        adapted = real(model, rank, **options)
+        faults.spoil_gradient(adapted, trainers.MIDDLE, backward=3)
+        return adapted
+
+    monkeypatch.setattr(training, "add_adapter", spoilt)
+    with pytest.raises(FailureFound, match="nan-grad-norm"):
+        support.train_tiny(tiny_base, tmp_path / "out")
+    stopped = read_manifest(tmp_path / "out")["stopped"]
+
+    assert (stopped["failure"], stopped["step"], stopped["evidence"]["parameter"]) == (
+        "nan-grad-norm",
+        3,
+        trainers.MIDDLE,
+    )
+    with pytest.raises(AdapterRefused, match="stopped by nan-grad-norm"):
+        sft.load(str(tmp_path / "out"))
+    assert sft.load(str(tmp_path / "out"), is_trainable=True).model.training

@@ -62,11 +62,11 @@ def test_scaler_that_skips_every_step_is_found() -> None:
     assert found.value.step <= 12
 
 
-def test_scaler_that_is_never_updated_is_found() -> None:
+def test_scaler_that_is_never_updated_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A scale that somebody holds where it is."""
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
     update = scaler.update
-    scaler.update = lambda: update(2.0**10)  # type: ignore[method-assign,assignment] # the fault
+    monkeypatch.setattr(scaler, "update", lambda: update(2.0**10))
     with pytest.raises(FailureFound, match="which does not fall") as found:
         trainers.loop(scaler=scaler, steps=24, spoilt=True)
 
