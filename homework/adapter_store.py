@@ -98,8 +98,16 @@ def _foreign_files(folder: Path) -> list[str]:
     """What is in a folder that saving did not put there; without an adapter in it, everything."""
     if not folder.exists():
         return []
-    own = OWN_FILES if any((folder / name).is_file() for name in (CONFIG, MANIFEST)) else set()
+    own = OWN_FILES if (folder / CONFIG).is_file() or _is_stopped(folder) else set()
     return sorted(entry.name for entry in folder.iterdir() if entry.name not in own)
+
+
+def _is_stopped(folder: Path) -> bool:
+    """Whether all that is there is the manifest of a run that was stopped before it had anything to save."""
+    try:
+        return bool(read_manifest(folder).get("stopped"))
+    except BadInput:
+        return False
 
 
 def save_adapter(

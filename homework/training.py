@@ -146,23 +146,21 @@ def train(
     trainer = _make_trainer(llm, items, config, precision, batch)
     guard = TrainingGuard().attach(trainer)
     started = time.monotonic()
+    stop: FailureFound | None = None
     try:
         trainer.train()
     except FailureFound as found:
-        log = [record for record in trainer.state.log_history if "loss" in record]
-        llm.model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
-        stopped = describe_training(config, llm, precision, batch, data, log) | describe_stop(found)
-        llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
-        good = trainer.state.global_step and all(bool(weight.isfinite().all()) for weight in llm.model.parameters())
-        kept = save_stopped(llm.model if good else None, folder, stopped)
-        print(f"stopped:     {'the state before that step' if good else 'nothing but the manifest'} is kept in {kept}")
-        raise
+        stop = found
     seconds = time.monotonic() - started
     log = [record for record in trainer.state.log_history if "loss" in record]
-    _must_be_finite(log, scaled=precision.needs_scaler)
-    llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
     # Trainer has wrapped the forward pass in autocast; answers are computed without
     llm.model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    record = describe_training(config, llm, precision, batch, data, log)
+    llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
+    if stop:
+        print(f"stopped:     {_keep(llm.model, folder, record | describe_stop(stop), trainer.state.global_step)}")
+        raise stop
+    _must_be_finite(log, scaled=precision.needs_scaler)
     prompts = [format_fn(*row)["question"] for row in source[:PARITY_PROMPTS]]
     logits = record_logits(llm.model, llm.tokenizer, prompts)
     if not is_finite(logits):
@@ -173,9 +171,16 @@ def train(
             action="the adapter was not saved; lower --lr, or train with --precision fp32",
         )
     verdicts = [outcome.as_json() for outcome in (*plan, *guard.report.outcomes)]
-    manifest = describe_training(config, llm, precision, batch, data, log) | {"verdicts": verdicts, "logits": logits}
+    manifest = record | {"verdicts": verdicts, "logits": logits}
     save_adapter(llm.model, folder, manifest, {CURVE: draw_curves(log)}, overwrite=config.overwrite)
     return TrainingResult(folder, log, seconds)
+
+
+def _keep(model: Any, folder: Path, manifest: Mapping[str, object], steps: int) -> str:  # noqa: ANN401 - a PEFT model
+    """Save what a stopped run leaves: the state before the step, where one was taken and is finite."""
+    good = steps > 0 and all(bool(weight.isfinite().all()) for weight in model.parameters())
+    kept = save_stopped(model if good else None, folder, manifest)
+    return f"{'the state before that step' if good else 'nothing but the manifest'} is kept in {kept}"
 
 
 def _load_base(config: TrainingConfig, model_class: type[BaseLLM]) -> tuple[BaseLLM, Precision]:

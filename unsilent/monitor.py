@@ -87,7 +87,10 @@ class StepMonitor:
         self.judged = 0
         self._optimizer = optimizer
         self._scaler = scaler if scaler is not None and getattr(scaler, "is_enabled", lambda: True)() else None
-        self._live = Live(inner, optimizer, trainable, scheduler, max_steps, hides_nan=hides_nan, rerun=rerun)
+        self._live = Live(
+            inner, optimizer, trainable, scheduler, max_steps,
+            is_fp16=self._scaler is not None, hides_nan=hides_nan, rerun=rerun,
+        )  # fmt: skip
         self._judge = Judge(self._live)
         self._gradients = GradientWatch(trainable)
         self._groups = adapter_groups(inner, optimizer) if getattr(optimizer, "param_groups", None) else []
@@ -236,20 +239,26 @@ class StepMonitor:
         loss, logits = (_part(output, name) for name in ("loss", "logits"))
         if loss is not None and loss.dim() == 0:
             self._now.own_loss = loss.detach()
+        self._live.is_fp16 |= _is_fp16(module, logits)
         if logits is not None and logits.dim() > 1 and logits.numel():
             last = logits.detach()[:, -1]
             largest = torch.linalg.vector_norm(last, float("inf"), dtype=torch.float32)
             before = self._now.logits  # of a forward pass that was not trained on, as when a loop skips a NaN batch
             self._now.logits = largest if before is None else torch.maximum(before, largest)
-            self._live.is_fp16 |= last.dtype == torch.float16
-        kind = next(module.parameters()).device.type
-        self._live.is_fp16 |= torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) is torch.float16
 
     def _executes(self, names: list[str]) -> Callable[..., None]:
         def about_to_run(*_: object) -> None:
             self._live.executed.update(names)
 
         return about_to_run
+
+
+def _is_fp16(module: torch.nn.Module, logits: torch.Tensor | None) -> bool:
+    """Whether what a model gave was computed in fp16; under a Trainer with fp16 the scaler alone shows it."""
+    kind = next(module.parameters()).device.type
+    by_autocast = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) is torch.float16
+    kept_in_fp16 = logits is not None and logits.dtype == torch.float16
+    return kept_in_fp16 or by_autocast
 
 
 def _part(output: Any, name: str) -> torch.Tensor | None:  # noqa: ANN401 - a ModelOutput, a mapping or a tuple

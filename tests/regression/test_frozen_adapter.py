@@ -41,8 +41,8 @@ def frozen_on_load(folder: Path) -> Any:  # noqa: ANN401 - a PEFT model
 
 
 FROZEN = {
-    "inference_mode": lambda folder: trainers.fresh_adapter(inference_mode=True),
     "frozen by hand": lambda folder: faults.freeze_adapter(trainers.fresh_adapter()),
+    "inference_mode": lambda folder: trainers.fresh_adapter(inference_mode=True),
     "loaded without is_trainable": frozen_on_load,
 }
 

@@ -6,6 +6,7 @@ what such a run shows is ``loss-diverging``.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,16 @@ def test_guard_stops_it(tmp_path: Path, seed: int) -> None:
     assert found.failure.slug == "gradient-explosion"
     assert found.step <= 10, found.step
     assert all(weight.isfinite().all() for weight in trainer.model.parameters())
+
+
+def test_guard_stops_before_it_is_nan(tmp_path: Path) -> None:
+    """A norm of 6e9 after one of 0.9 need not be waited for: the next would be NaN."""
+    options: dict[str, Any] = {"max_steps": 30, "per_device_train_batch_size": 8, "seed": 1}
+    model = trainers.taught_model(ROWS)
+    found = trainers.caught(trainers.make_trainer(tmp_path, model, ROWS, **options, **faults.let_gradients_explode()))
+
+    assert (found.failure.slug, found.outcome.symptoms) == ("gradient-explosion", ())
+    assert 1e6 < float(str(found.evidence["grad_norm"])) < math.inf
 
 
 def test_guard_leaves_the_healthy_twin_alone(tmp_path: Path) -> None:

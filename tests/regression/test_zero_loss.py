@@ -100,7 +100,8 @@ def test_guard_finds_a_loss_that_is_nothing(tmp_path: Path) -> None:
 
     found = trainers.caught(trainers.make_trainer(tmp_path, kind=Silenced))
 
-    assert (found.failure.slug, found.step, found.evidence["raw_loss"]) == ("zero-loss", 1, 0.0)
+    assert (found.failure.slug, found.step) == ("zero-loss", 1)
+    assert found.evidence["raw_loss"] == 0.0
 
 
 def test_memorised_batch_is_left_alone(tmp_path: Path) -> None:
