@@ -51,12 +51,15 @@ def own_parameters(model: Any, adapters: Iterable[str] | None = None) -> set[int
 
 
 def adapter_parameters(model: Any) -> dict[str, torch.Tensor]:  # noqa: ANN401
-    """Named parameters of the active adapters; of a model without an adapter every one."""
+    """Named parameters of the active adapters; of a model without one, or that PEFT cannot list, every one."""
     inner = unwrapped(model)
     named = dict(inner.named_parameters())
     if not is_adapted(inner):
         return named
-    own = own_parameters(inner, active_adapters(inner))
+    try:
+        own = own_parameters(inner, active_adapters(inner))
+    except Exception:  # noqa: BLE001 - a tuner that PEFT itself cannot save
+        return named
     return {name: weight for name, weight in named.items() if id(weight) in own}
 
 

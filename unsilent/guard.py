@@ -56,6 +56,7 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
         self.wiring = wiring
         self.rerun = rerun
         self.monitor: StepMonitor | None = None
+        self._watching: Any = None  # the monitor, from the beginning of training on
         self._trainer: Any = None
         self._before: list[Outcome] = []
         self._in_step = False
@@ -107,7 +108,7 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
         model, optimizer, scheduler = given["model"], given.get("optimizer"), given.get("lr_scheduler")
         self._let_go()
         scaler = getattr(optimizer, "scaler", None)
-        self.monitor = StepMonitor(
+        self.monitor = self._watching = StepMonitor(
             model,
             optimizer,
             scheduler,
@@ -141,26 +142,23 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
 
     def on_substep_end(self, *_: object, **__: object) -> None:
         """A micro-batch is done; attached, it was seen already."""
-        if self._trainer is None and self.monitor:
-            self.monitor.after_backward()
+        if self._trainer is None:
+            self._watching.after_backward()
 
     def on_pre_optimizer_step(self, *_: object, **__: object) -> None:
         """Judge the step before it is taken."""
-        if self.monitor:
-            if self._trainer is None:
-                self.monitor.after_backward()
-            self.monitor.before_step()
+        if self._trainer is None:
+            self._watching.after_backward()
+        self._watching.before_step()
 
     def on_optimizer_step(self, *_: object, **__: object) -> None:
         """The optimizer has stepped."""
-        if self.monitor:
-            self.monitor.after_step()
+        self._watching.after_step()
 
     def on_train_end(self, *_: object, **__: object) -> None:
         """Settle what would have waited for another step, and let go of everything."""
         try:
-            if self.monitor:
-                self.monitor.finish()
+            self._watching.finish()
         finally:
             self._let_go()
 
@@ -177,16 +175,13 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
 
     def _seeing_step(self, training_step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """One micro-batch, forward and backward."""
-        monitor = self.monitor
         inputs: Any = kwargs.get("inputs", args[1] if len(args) > 1 else None)
         labels = inputs.get("labels") if hasattr(inputs, "get") else None
         self._in_step = True
         try:
-            if monitor is not None:
-                monitor.see_labels(labels)
+            self._watching.see_labels(labels)
             share = training_step(*args, **kwargs)
-            if monitor is not None:
-                monitor.after_backward(self._raw if self._raw is not None else share, share=share)
+            self._watching.after_backward(self._raw if self._raw is not None else share, share=share)
         finally:
             self._in_step, self._raw = False, None
         return share

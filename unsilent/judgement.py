@@ -126,15 +126,21 @@ class Judge:
 
     def _without_overflown_norms(self, record: StepRecord) -> StepRecord:
         """Squares of finite gradients above 1e19 overflow in a norm, as under a scaler that has grown for long."""
-        suspects = {name for _, name in record.broken_gradients()}
-        fine = {name for name in suspects if self._overflows_as_norm(name)}
-        if not fine:
+        suspects = {name: self._wide_norm(name) for _, name in record.broken_gradients()}
+        wide = {name: norm for name, norm in suspects.items() if math.isfinite(norm)}
+        if not wide:
             return record
-        largest = torch.finfo(torch.float32).max
-        gradients = [(number, {name: largest if name in fine and not math.isfinite(norm) else norm
+        gradients = [(number, {name: norm if math.isfinite(norm) else wide.get(name, norm)
                                for name, norm in norms.items()}) for number, norms in record.gradients]  # fmt: skip
         norms = {name: norm for _, found in gradients for name, norm in found.items()}
         return dataclasses.replace(record, gradients=gradients, norms=norms)
+
+    def _wide_norm(self, name: str) -> float:
+        """Norm in float64 of a gradient whose norm in float32 overflows; NaN of one that somebody has made finite."""
+        gradient = self.live.trainable[name].grad
+        if gradient is None or math.isfinite(float(torch.linalg.vector_norm(gradient, dtype=torch.float32))):
+            return math.nan
+        return float(torch.linalg.vector_norm(gradient.cpu(), dtype=torch.float64))
 
     def ended(self, record: StepRecord) -> list[Outcome]:
         """Judge a run that has ended: what patience would have waited for is settled now."""
@@ -142,7 +148,7 @@ class Judge:
             return list(
                 self._unchanged(record, f"{self.skips} skipped by the scaler" if self.skips else "none skipped")
             )
-        if self.idle and self.idle == record.step:
+        if self.idle and self.idle == record.step - 1:
             return [_lr_zero(record, self.idle)]
         return []
 
@@ -238,13 +244,6 @@ class Judge:
     def _is_finite_now(self, name: str) -> bool:
         gradient = self.live.trainable[name].grad
         return gradient is not None and bool(gradient.isfinite().all())
-
-    def _overflows_as_norm(self, name: str) -> bool:
-        """Whether a gradient is finite and its norm is not."""
-        gradient = self.live.trainable[name].grad
-        if gradient is None or not bool(gradient.isfinite().all()):
-            return False
-        return not math.isfinite(float(torch.linalg.vector_norm(gradient, dtype=torch.float32)))
 
     @staticmethod
     def _nan_masked(record: StepRecord, micro_batch: int, seen: str, **more: object) -> Outcome:

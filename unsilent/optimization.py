@@ -45,7 +45,7 @@ def check_optimizer(
         return skipped(slug, stage, f"{type(optimizer).__name__} has no param_groups")
     held = {id(weight) for group in groups for weight in group["params"]}
     every = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-    wanted = {name: weight for name, weight in _adapter_of(model).items() if weight.requires_grad}
+    wanted = {name: weight for name, weight in adapter_parameters(model).items() if weight.requires_grad}
     missing = [name for name, weight in wanted.items() if id(weight) not in held]
     whole = len(wanted) == len(every)  # no adapter, or nothing else is trained
     if not missing or (whole and not _is_peft(model) and len(missing) < len(wanted)):
@@ -72,16 +72,9 @@ def _is_sharded(model: torch.nn.Module) -> bool:
     return any(type(module).__name__ in {"FullyShardedDataParallel", "DeepSpeedEngine"} for module in model.modules())
 
 
-def _adapter_of(model: torch.nn.Module) -> Mapping[str, torch.Tensor]:
-    try:
-        return adapter_parameters(model)
-    except Exception:  # noqa: BLE001 - a tuner that PEFT itself cannot save
-        return dict(model.named_parameters())
-
-
 def adapter_groups(model: torch.nn.Module, optimizer: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401
     """The optimizer's groups that hold trainable parameters of the adapter; all groups where none does."""
-    wanted = {id(weight) for weight in _adapter_of(model).values() if weight.requires_grad}
+    wanted = {id(weight) for weight in adapter_parameters(model).values() if weight.requires_grad}
     groups = [group for group in optimizer.param_groups if any(id(weight) in wanted for weight in group["params"])]
     return groups or list(optimizer.param_groups)
 
@@ -107,10 +100,10 @@ def check_lr(
     slug = "lr-zero"
     if optimizer is None or not getattr(optimizer, "param_groups", None):
         return skipped(slug, stage, "no optimizer with param_groups was given")
-    groups = adapter_groups(model, optimizer)
+    held = {id(group) for group in adapter_groups(model, optimizer)}
+    groups = [(place, group) for place, group in enumerate(optimizer.param_groups) if id(group) in held]
     try:
-        highest = max(_highest(group, list(optimizer.param_groups).index(group), scheduler, max_steps)
-                      for group in groups)  # fmt: skip
+        highest = max(_highest(group, place, scheduler, max_steps) for place, group in groups)
     except Exception as error:  # noqa: BLE001 - anybody's schedule
         return skipped(slug, stage, f"the schedule could not be computed ahead ({type(error).__name__}: {error})")
     if highest != 0:
@@ -121,7 +114,7 @@ def check_lr(
         f"Expected a learning rate above 0 at some step, but got 0 at all {max_steps or 'known'} steps. Where: the "
         "optimizer's groups and the schedule. What to do: set learning_rate; compare warm-up steps with the steps of "
         "the run.",
-        {"lr": [float(group["lr"]) for group in groups], "max_steps": max_steps,
+        {"lr": [float(group["lr"]) for _, group in groups], "max_steps": max_steps,
          "scheduler": type(getattr(scheduler, "scheduler", scheduler)).__name__},
     )  # fmt: skip
 

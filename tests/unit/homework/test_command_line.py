@@ -11,6 +11,7 @@ import typer
 from homework import command_line
 from homework.configuration import option
 from homework.errors import BadInput
+from unsilent.outcome import FailureFound, failed
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,18 @@ def test_interrupt_is_a_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
     assert run(monkeypatch, stopped) == 130
     assert capsys.readouterr().err == "stopped\n"
+
+
+def test_run_that_a_check_stopped_ends_with_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Apart from wrong use: nothing was wrong with the command."""
+
+    def stopped() -> None:
+        raise FailureFound(failed("lr-zero", "guard", "Expected a rate above 0.", {"lr": 0}, step=1))
+
+    assert run(monkeypatch, stopped) == 1
+    assert capsys.readouterr().err.startswith("error: [lr-zero] Expected a rate above 0. See: unsilent explain")
 
 
 def test_run_exits_with_the_status(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
+import pickle
 from importlib import metadata
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsilent.failures import FAILURES
-from unsilent.outcome import Outcome, Report, failed, fold_symptoms, passed, skipped, versions
+from unsilent.outcome import FailureFound, Outcome, Report, failed, fold_symptoms, passed, skipped, versions
 
 FOUND = failed("nan-grad-norm", "guard", "NaN in lora_B", {"parameter": "lora_B"}, step=3)
 RISK = failed("fp16-unguarded", "wiring", "fp16 without a scaler", {"scaler": None})
@@ -128,3 +130,18 @@ def test_missing_packages_are_said_to_be_missing(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(metadata, "version", missing)
 
     assert versions()["torch"] == "not installed"
+
+
+def test_failure_found_says_all_and_survives_a_trip() -> None:
+    """Slug, step, micro-batch, evidence and symptoms, also from a worker process."""
+    outcome = dataclasses.replace(
+        failed("nan-grad-norm", "guard", "Expected finite numbers.", {"micro_batch": 2}, step=3),
+        symptoms=("zero-loss",),
+    )
+    found = pickle.loads(pickle.dumps(FailureFound(outcome)))  # noqa: S301 - our own
+
+    assert (found.failure.slug, found.step, found.micro_batch) == ("nan-grad-norm", 3, 2)
+    assert str(found) == (
+        "[nan-grad-norm] Expected finite numbers. Seen with it: zero-loss. See: unsilent explain nan-grad-norm"
+    )
+    assert FailureFound(failed("lr-zero", "guard", "m", {"lr": 0})).step == 0

@@ -114,3 +114,13 @@ def test_integers_have_no_floating_dtype() -> None:
     model.codes = torch.nn.Parameter(torch.zeros(100, dtype=torch.uint8), requires_grad=False)
 
     assert precision.check_dtype_argument(lambda dtype: model, torch.bfloat16).status == "passed"
+
+
+def test_overflow_is_looked_for_in_fp16_only() -> None:
+    """By the weights, by the arguments on CUDA, by autocast; without an example, or with one that fails, skipped."""
+    model = support.tiny_model().half()
+
+    assert precision.check_overflow(support.tiny_model(), None).reason == "nothing computes in fp16"
+    assert precision.check_overflow(model, None).reason == "no example to run through the model"
+    assert "ValueError" in precision.check_overflow(model, {"unknown": 1}).reason
+    assert precision.check_overflow(model, {"input_ids": torch.arange(5)[None]}).status == "passed"

@@ -9,6 +9,7 @@ import peft
 import pytest
 import support
 import torch
+import trainers
 
 from unsilent import trainable
 
@@ -102,3 +103,38 @@ def test_wrapped_model_is_looked_into() -> None:
     faults.unfreeze_base(model)
 
     assert trainable.check_frozen_base(torch.nn.DataParallel(model)).status == "failed"
+
+
+def test_adapter_partly_frozen_is_noticed() -> None:
+    """LoRA-FA freezes every lora_A on purpose: passed, and said."""
+    model = trainers.fresh_adapter()
+    for name, weight in model.named_parameters():
+        if "lora_A" in name:
+            weight.requires_grad_(requires_grad=False)
+    outcome = trainable.check_frozen_adapter(model)
+
+    assert (outcome.status, outcome.message[:41]) == ("passed", "14 of 28 tensors of the adapter are froze")
+
+
+def test_tuner_without_targets_is_skipped() -> None:
+    """Prompt tuning adapts no module."""
+    config = peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4)
+
+    assert "no target modules" in trainable.check_coverage(peft.get_peft_model(support.tiny_model(), config)).reason
+
+
+def test_rule_of_another_release_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PEFT's own rule for names is private, and may go."""
+    model = trainers.fresh_adapter()
+    faults.drop_adapters(model)
+    monkeypatch.setattr(type(model.base_model), "_check_target_module_exists", lambda *_: 1 / 0)
+
+    assert "ZeroDivisionError" in trainable.check_coverage(model).reason
+
+
+def test_embedding_that_cannot_be_asked_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody's model without one."""
+    model = faults.checkpoint_detached(trainers.fresh_adapter())
+    monkeypatch.setattr(type(model), "get_input_embeddings", lambda _: None, raising=False)
+
+    assert "could not be asked" in trainable.check_checkpointing(model).reason
