@@ -257,7 +257,7 @@ def cosine(folder: Path) -> Setup:
 @control
 def memorising(folder: Path) -> Setup:
     """A batch memorised to a loss below 0.05."""
-    half = functools.partial(memorised, 7)  # the rest is for the adapter to learn
+    half = functools.partial(memorised, 8)  # the rest is for the adapter to learn
     return setup(folder, adapted(half()), rows=support.tokenized_rows(4), fresh_base=half, max_steps=40)
 
 

@@ -75,7 +75,7 @@ WORDS: dict[str, dict[str, str]] = {
         "guardtower.monitor": r"mlp\.up_proj",
         "underflow_overflow": r"mlp\.up_proj",
     },
-    # gradients that grow, or the rate that makes them
+    # gradients that grow, or the rate that makes them; peft-doctor says so of every rate above 1e-3
     "gradient-explosion": {
         "unsilent": r"\[gradient-explosion\]",
         "trainproof": r"TP-GRAD-SPIKE",

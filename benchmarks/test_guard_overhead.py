@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 from ratio import compare, record
-from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainerCallback, TrainingArguments
+from transformers import LlamaConfig, LlamaForCausalLM, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -212,7 +212,9 @@ def small_trainer(folder: Path, *, lora: bool) -> Any:  # noqa: ANN401
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
-    return Trainer(model=model, args=arguments, train_dataset=rows)
+    trainer = Trainer(model=model, args=arguments, train_dataset=rows)
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 @pytest.mark.base
