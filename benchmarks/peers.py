@@ -77,14 +77,17 @@ def main() -> int:
             "cells": {tool.name: cell(tool, case) for tool in tools},
         }
         print(f"{case.slug}: {', '.join(one['cell'] for one in rows[case.slug]['cells'].values())}", file=sys.stderr)
-    content = {
+    content: dict[str, Any] = {
         "machine": machine(),
         "versions": {name: version(name) for name in PACKAGES},
         "tools": {tool.name: " ".join(str(tool.watch.__doc__).split()) for tool in tools},
         "runs": rows,
     }
     show(rows, [tool.name for tool in tools], said=arguments.said)
-    if not arguments.only and not arguments.tool:
+    missing = [name for name, found in content["versions"].items() if found == "not installed"]
+    if missing or arguments.only or arguments.tool:
+        print(f"Not stored: a part only{f'; not installed: {missing}' if missing else ''}", file=sys.stderr)
+    else:
         RESULT.write_text(json.dumps(content, indent=1) + "\n")
     return 0
 
