@@ -146,7 +146,7 @@ def optimizer_too_early(folder: Path) -> Setup:
 
 @fault
 def idle_optimizer(folder: Path) -> Setup:
-    """Optimizer.step does nothing."""
+    """The optimizer's step does nothing."""
     model = adapted()
     return setup(folder, model, optimizer=Idle([w for w in model.parameters() if w.requires_grad], lr=LR))
 
@@ -211,7 +211,7 @@ def base_not_frozen(folder: Path) -> Setup:
 
 @fault
 def target_mistyped(folder: Path) -> Setup:
-    """Target_modules=["q_proj", "v_porj"], mistyped."""
+    """A name mistyped: target_modules=["q_proj", "v_porj"]."""
     return setup(folder, adapted(target_modules=["q_proj", "v_porj"]))
 
 
@@ -232,7 +232,7 @@ def plain(folder: Path) -> Setup:
 
 @control
 def bf16(folder: Path) -> Setup:
-    """Bf16."""
+    """Autocast to bf16."""
     return setup(folder, bf16=True)
 
 
@@ -283,13 +283,13 @@ def rslora(folder: Path) -> Setup:
 
 @control
 def modules_to_save(folder: Path) -> Setup:
-    """Modules_to_save=["lm_head"]."""
+    """LoRA with modules_to_save=["lm_head"]."""
     return setup(folder, adapted(modules_to_save=["lm_head"]))
 
 
 @control
 def rank_pattern(folder: Path) -> Setup:
-    """Rank_pattern."""
+    """LoRA with rank_pattern."""
     return setup(folder, adapted(rank_pattern={"q_proj": 8}))
 
 
@@ -309,5 +309,5 @@ def dropout(folder: Path) -> Setup:
 
 @control
 def pad_is_eos(folder: Path) -> Setup:
-    """Pad = eos, end-of-text learnt."""
+    """Padding = eos, end-of-text learnt."""
     return setup(folder, pad_is_eos=True)
