@@ -233,6 +233,7 @@ def test_guard_on_the_base_model(benchmark: Any) -> None:  # noqa: ANN401 - pyte
         batch = choose_batch(llm.device)
         items = TokenizedDataset(llm.tokenizer, Dataset("train"), sft.format_example)
         items.group_by_length(1, batch.micro_batch_size, random.Random(0))
+        torch.manual_seed(0)  # every side the same adapter
         llm.model = training.add_adapter(llm.model, config.rank)
         return training._make_trainer(llm, items, config, precision, batch)
 
