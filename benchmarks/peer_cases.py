@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import faults
-import support
 import torch
+import trainers
 from peer_runs import LR, STEPS, Setup, adapted, base_model, memorised, setup, tokenizer
 from transformers import DataCollatorForLanguageModeling, Trainer
 
@@ -119,7 +119,7 @@ def activation_overflow(folder: Path) -> Setup:
 @fault
 def labels_masked(folder: Path) -> Setup:
     """All labels masked."""
-    faults.mask_every_label(rows := support.tokenized_rows(STEPS * 4))
+    faults.mask_every_label(rows := trainers.tokenized_rows(STEPS * 4))
     return setup(folder, rows=rows)
 
 
@@ -184,21 +184,21 @@ def fp16_overflow(folder: Path) -> Setup:
 def gradient_explosion(folder: Path) -> Setup:
     """Gradients exploding: RMSprop at 1.0, no clipping."""
     options: dict[str, Any] = {"optim": "rmsprop", "learning_rate": 1.0, "max_grad_norm": 0.0}
-    rows = support.tokenized_rows(4)
+    rows = trainers.tokenized_rows(4)
     return setup(folder, adapted(memorised()), rows=rows, fresh_base=memorised, **options)
 
 
 @fault
 def loss_diverging(folder: Path) -> Setup:
     """Loss diverging: AdamW at 0.3."""
-    rows = support.tokenized_rows(4)
+    rows = trainers.tokenized_rows(4)
     return setup(folder, adapted(memorised()), rows=rows, fresh_base=memorised, learning_rate=0.3)
 
 
 @fault
 def labels_preshifted(folder: Path) -> Setup:
     """Labels shifted before the model shifts them."""
-    faults.shift_labels(rows := support.tokenized_rows(STEPS * 4))
+    faults.shift_labels(rows := trainers.tokenized_rows(STEPS * 4))
     return setup(folder, rows=rows)
 
 
@@ -220,7 +220,7 @@ def eos_never_learnt(folder: Path) -> Setup:
     """End-of-text never learnt: pad = eos, masked by id."""
     used = tokenizer(pad_is_eos=True)
     collate = DataCollatorForLanguageModeling(used, mlm=False)
-    rows = [{name: row[name] for name in ("input_ids", "attention_mask")} for row in support.tokenized_rows(STEPS * 4)]
+    rows = [{name: row[name] for name in ("input_ids", "attention_mask")} for row in trainers.tokenized_rows(STEPS * 4)]
     return setup(folder, rows=rows, collate=collate, pad_is_eos=True)
 
 
@@ -258,13 +258,13 @@ def cosine(folder: Path) -> Setup:
 def memorising(folder: Path) -> Setup:
     """A batch memorised to a loss below 0.05."""
     half = functools.partial(memorised, 8)  # the rest is for the adapter to learn
-    return setup(folder, adapted(half()), rows=support.tokenized_rows(4), fresh_base=half, max_steps=40)
+    return setup(folder, adapted(half()), rows=trainers.tokenized_rows(4), fresh_base=half, max_steps=40)
 
 
 @control
 def one_row_masked(folder: Path) -> Setup:
     """One row of eight masked."""
-    rows = support.tokenized_rows(STEPS * 8)
+    rows = trainers.tokenized_rows(STEPS * 8)
     faults.mask_every_label(rows[::8])
     return setup(folder, rows=rows, per_device_train_batch_size=8)
 

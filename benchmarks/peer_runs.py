@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import support
 import torch
+import trainers
 from peft import LoraConfig, get_peft_model
 from transformers import (
     DataCollatorForSeq2Seq,
@@ -116,7 +117,7 @@ def setup(  # noqa: PLR0913 - each is one thing that a case changes
 ) -> Setup:
     """A plain Trainer; the healthy run is the one without any argument."""
     model = adapted() if model is None else model
-    rows = support.tokenized_rows(STEPS * 4) if rows is None else rows
+    rows = trainers.tokenized_rows(STEPS * 4) if rows is None else rows
     used = tokenizer(pad_is_eos=pad_is_eos)
     settings: dict[str, Any] = {
         "output_dir": str(folder),
@@ -151,7 +152,7 @@ def as_dictionary(collate: Any) -> Any:  # noqa: ANN401 - a collator
 def memorised(steps: int = 20) -> Any:  # noqa: ANN401 - a Llama
     """The base, trained until it knows four rows: what explodes must have been good."""
     model = base_model()
-    batch = DataCollatorForSeq2Seq(tokenizer())(support.tokenized_rows(4))
+    batch = DataCollatorForSeq2Seq(tokenizer())(trainers.tokenized_rows(4))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(steps):
         model(**batch).loss.backward()

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 STAGE: Stage = "guard"
 
-# Adam moves a weight by about lr at its first step, and zeros move by anything; three steps allow for optimizers and
-# 16-bit weights that need more to show
+# Zeros move by any update, so that one step decides; three allow for 16-bit weights that need more to show
 STILL_STEPS = 3
 LR_ZERO_STEPS = 10  # in a row from the start, where a schedule cannot be computed ahead; delayed starts are shorter
 # A scaler begins at 2**16 and halves at each skip: 17 lead below 1, where the gradients overflow by themselves
@@ -51,6 +50,7 @@ class Live:
         scheduler: None without one.
         max_steps: 0 where nobody knows.
         executed: Names of trainable parameters whose module took part in a forward pass of this step.
+        fresh: Names of parameters that held nothing but zeros before the first step.
         is_fp16: Something computes in fp16.
         hides_nan: The log will print a NaN loss as 0.0.
         rerun: Whether a batch may be run forward again to find where numbers went wrong.
@@ -63,10 +63,16 @@ class Live:
     scheduler: Any = None
     max_steps: int = 0
     executed: set[str] = field(default_factory=set)
+    fresh: set[str] = field(default_factory=set)
     is_fp16: bool = False
     hides_nan: bool = False
     rerun: bool = True
     batches: list[Mapping[str, Any] | None] = field(default_factory=list)
+
+    @property
+    def is_syncing(self) -> bool:
+        """Whether this step is one: accelerate's optimizer does nothing on micro-batches that only accumulate."""
+        return bool(getattr(getattr(self.optimizer, "gradient_state", None), "sync_gradients", True))
 
     def broken_weight(self) -> str | None:
         """The first weight, in the order of the model, that is NaN or inf by itself."""
@@ -96,6 +102,7 @@ class Judge:
         self.divergence = Divergence()
         self.first = True
         self.due = 0  # steps with gradients and a learning rate, after which something should have moved
+        self.certain = False  # one of them had a gradient for a parameter that held nothing but zeros
         self.zeros = 0  # steps in a row without any gradient but 0
         self.idle = 0  # steps in a row at a learning rate of 0
         self.skips = 0  # steps in a row that the scaler skips
@@ -154,7 +161,7 @@ class Judge:
 
     def _movement(self, record: StepRecord) -> Iterator[Outcome]:
         """[weights-unchanged] Steps were taken, and no weight moved."""
-        if record.moved is False and self.due >= STILL_STEPS:
+        if record.moved is False and self.due >= (1 if self.certain else STILL_STEPS):
             yield from self._unchanged(record, f"{self.due} of them with gradients and a learning rate")
 
     def _unchanged(self, record: StepRecord, how: str) -> Iterator[Outcome]:
@@ -390,7 +397,9 @@ class Judge:
     def _trend(self, record: StepRecord) -> Iterator[Outcome]:
         """[gradient-explosion, loss-diverging] What only several steps show."""
         if not (record.scaled and record.broken_gradients()):
-            self.due += bool(record.lr) and bool(record.grad_norm)
+            takes = bool(record.lr) and bool(record.grad_norm) and self.live.is_syncing
+            self.due += takes
+            self.certain |= takes and any(record.norms.get(name) for name in self.live.fresh)
         explodes = record.grad_norm is not None and self.explosion.add(record.step, record.grad_norm)
         diverges = record.loss is not None and self.divergence.add(record.step, record.loss)
         if explodes:

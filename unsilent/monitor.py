@@ -87,14 +87,14 @@ class StepMonitor:
         self.judged = 0
         self._optimizer = optimizer
         self._scaler = scaler if scaler is not None and getattr(scaler, "is_enabled", lambda: True)() else None
+        self._movement = Movement(trainable) if trainable else None
         self._live = Live(
-            inner, optimizer, trainable, scheduler, max_steps,
+            inner, optimizer, trainable, scheduler, max_steps, fresh=self._movement.fresh if self._movement else set(),
             is_fp16=self._scaler is not None, hides_nan=hides_nan, rerun=rerun,
         )  # fmt: skip
         self._judge = Judge(self._live)
         self._gradients = GradientWatch(trainable)
         self._groups = adapter_groups(inner, optimizer) if getattr(optimizer, "param_groups", None) else []
-        self._movement = Movement(trainable) if trainable else None
         self._moved: torch.Tensor | None = None
         self._micro_batches: list[MicroBatch] = []
         self._now = MicroBatch()

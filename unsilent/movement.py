@@ -16,7 +16,11 @@ BUDGET = 64 * 10**6  # bytes copied at most: an adapter whole, of a fully traine
 
 
 class Movement:
-    """Copies of trainable tensors, as they were before the first step."""
+    """Copies of trainable tensors, as they were before the first step.
+
+    Attributes:
+        fresh: Names of those that hold nothing but zeros, as a fresh ``lora_B``: any update moves them, however small.
+    """
 
     def __init__(self, parameters: Mapping[str, torch.Tensor]) -> None:
         """Copy as many tensors as the budget allows, the smallest first."""
@@ -27,6 +31,7 @@ class Movement:
             if self.watched and left < 0:
                 break
             self.watched[name] = (weight, weight.detach().clone())
+        self.fresh = {name for name, (_, copy) in self.watched.items() if not bool(copy.any())}
 
     @torch.no_grad()
     def moved(self) -> torch.Tensor:

@@ -6,6 +6,7 @@ after the guard has stopped a run, on the batch that stopped it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ def find_overflow(model: torch.nn.Module, batch: Mapping[str, Any], limit: float
             hook.remove()
     values = torch.stack([largest.cpu() for *_, largest in seen]).tolist() if seen else []
     for (module, at, dtype, _), largest in zip(seen, values, strict=True):
-        if not largest <= limit and not _is_mask(at, largest, dtype):
+        if not (largest <= limit and largest < math.inf) and not _is_mask(at, largest, dtype):
             return Spot(module, at, largest, dtype)
     return None
 

@@ -1,4 +1,4 @@
-"""Weights that do not move in spite of gradients and a learning rate are found after three steps.
+"""Weights that do not move in spite of gradients and a learning rate are found after the first step.
 
 The optimizer's step is never called, or the gradient scaler skips every step.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import faults
 import pytest
+import support
 import torch
 import trainers
 
@@ -34,20 +35,30 @@ def test_fault_is_real() -> None:
     assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
 
 
-def test_guard_finds_it_after_three_steps(tmp_path: Path) -> None:
-    """The earliest point at which an optimizer that is slow to start is told from one that never does."""
+def test_guard_finds_it_after_one_step(tmp_path: Path) -> None:
+    """A lora_B of zeros moves by any update, however small."""
     model, optimizer = idle()
     trainer = trainers.make_trainer(tmp_path, model, optimizers=(optimizer, None), max_steps=6)
     found = trainers.caught(trainer)
 
-    assert (found.failure.slug, found.step) == ("weights-unchanged", 4)
-    assert "no trainable tensor that differs from its start after 3 steps" in str(found)
+    assert (found.failure.slug, found.step) == ("weights-unchanged", 2)
+    assert "no trainable tensor that differs from its start after 1 steps" in str(found)
+
+
+def test_weights_without_zeros_get_three_steps() -> None:
+    """In bf16 an update below their spacing is lost, and the next one may not be."""
+    model = support.tiny_adapter()
+    optimizer = faults.never_step(torch.optim.AdamW(model.parameters(), lr=1e-2))
+    with pytest.raises(FailureFound, match="weights-unchanged") as found:
+        trainers.loop(model, optimizer=optimizer, steps=6)
+
+    assert found.value.step == 4
 
 
 def test_short_run_is_settled_at_its_end(tmp_path: Path) -> None:
-    """Two steps are all there are."""
+    """One step is all there is."""
     model, optimizer = idle()
-    found = trainers.caught(trainers.make_trainer(tmp_path, model, optimizers=(optimizer, None), max_steps=2))
+    found = trainers.caught(trainers.make_trainer(tmp_path, model, optimizers=(optimizer, None), max_steps=1))
 
     assert found.failure.slug == "weights-unchanged"
 

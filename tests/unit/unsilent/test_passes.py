@@ -44,6 +44,16 @@ def test_first_module_is_named() -> None:
     assert spot.largest > 65504
 
 
+def test_infinity_is_named_where_it_arises() -> None:
+    """Not where it has become NaN, one module later."""
+    model = Twice(1.0)
+    model.first.register_forward_hook(lambda module, args, output: output * math.inf)
+    spot = find_overflow(model, {"x": torch.ones(1, 2)}, math.inf)
+
+    assert spot is not None
+    assert spot.module != "second"
+
+
 def test_what_happens_between_modules_is_named_by_what_takes_it() -> None:
     """A product beyond the range, before the next module."""
     spot = find_overflow(Twice(1e9), {"x": torch.ones(1, 2), "pair": [torch.ones(1)]})
