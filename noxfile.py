@@ -147,6 +147,13 @@ def benchmarks(session: nox.Session) -> None:
 
 
 @nox.session
+def peers(session: nox.Session) -> None:
+    """Other public tools and ours on the same training faults and healthy runs: who names the cause, and when."""
+    install(session, "peers")
+    session.run("python", "benchmarks/peers.py", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
 def faultbench(session: nox.Session) -> None:
     """Every fault through every tool (later)."""
     later(session, "the comparison with other tools")

@@ -148,7 +148,10 @@ def _check_against_manifest(looked: AdapterFolder) -> Outcome:
     changes = {name: what for name, what in noticed.items() if manifests.is_adapter_file(name)}
     if not changes:
         also = "; ".join(f"{name}: {what}" for name, what in noticed.items())
-        return passed(slug, STAGE, f"changed since training, beside the adapter itself: {also}" if also else "")
+        said = [f"changed since training, beside the adapter itself: {also}"] if also else []
+        if stopped := looked.manifest.get("stopped"):
+            said.append(f"the state before step {stopped['step']}, where the run was stopped by {stopped['failure']}")
+        return passed(slug, STAGE, "; ".join(said))
     name, what = next(iter(changes.items()))
     return failed(
         slug,

@@ -18,6 +18,7 @@ import trainers
 from homework import sft, training
 from homework.adapter_files import read_manifest
 from homework.errors import AdapterRefused
+from unsilent.adapters import inspect_adapter
 from unsilent.guard import TrainingGuard
 from unsilent.outcome import FailureFound, FailureWarning
 from unsilent.runs import read_run
@@ -196,3 +197,5 @@ def test_library_stops_and_says_so(
     with pytest.raises(AdapterRefused, match="stopped by nan-grad-norm"):
         sft.load(str(tmp_path / "out"))
     assert sft.load(str(tmp_path / "out"), is_trainable=True).model.training
+    said = [outcome.message for outcome in inspect_adapter(tmp_path / "out").outcomes]
+    assert "the state before step 3, where the run was stopped by nan-grad-norm" in said

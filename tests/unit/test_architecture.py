@@ -43,16 +43,40 @@ def imports_of(path: Path, *, top_level: bool = False) -> set[str]:
     return found
 
 
-def relative_imports_of(path: Path) -> set[str]:
-    """Sibling modules that a file imports at its own level."""
-    nodes = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ImportFrom) and node.level]
-    return {str(node.module) for node in nodes}
+def relative_imports_of(path: Path, *, anywhere: bool = False) -> set[str]:
+    """Sibling modules that a file imports at its own level; with ``anywhere`` also inside functions."""
+    tree = ast.parse(path.read_text())
+    nodes = ast.walk(tree) if anywhere else tree.body
+    return {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and node.level and node.module}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "unsilent").glob("*.py")), ids=lambda path: path.stem)
 def test_unsilent_knows_nothing_of_homework(path: Path) -> None:
     """What is loaded into other people's processes must not import a package that every student has."""
     assert "homework" not in imports_of(path)
+
+
+# The rooms of `unsilent`: a stage may use its own room and what all share, never another stage's.
+ROOMS = {
+    "wiring": {"wiring", "rows", "samples", "collated", "shifts", "precision", "memory"},
+    "guard": {"monitor", "judgement", "gradients", "movement", "step_record"},
+    "runs": {"runs", "run_logs", "log_text", "event_files", "symptoms"},
+    "adapter": {"adapters", "adapter_folder", "tensor_files", "loaders"},
+    "evaluation": {"evaluation", "parity"},
+}
+SHARED = {"failures", "outcome", "manifest", "adapted", "randomness", "passes", "trainable", "optimization", "trends"}
+COMPOSERS = {"guard", "cli", "__init__", "__main__"}  # `guard` puts wiring and monitor around a Trainer
+
+
+def test_stages_do_not_import_each_other() -> None:
+    """Only the guard, the gate and the program call stages; every module has its room."""
+    folder = ROOT / "unsilent"
+    room_of = {module: room for room, modules in ROOMS.items() for module in modules}
+
+    assert {path.stem for path in folder.glob("*.py")} == room_of.keys() | SHARED | COMPOSERS
+    for module in room_of.keys() | SHARED:
+        for other in relative_imports_of(folder / f"{module}.py", anywhere=True):
+            assert other in SHARED or room_of.get(other) == room_of.get(module, "none"), f"{module} imports {other}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "homework").glob("*.py")), ids=lambda path: path.stem)
