@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from .adapted import is_adapted, unwrapped
 from .optimization import check_lr, check_optimizer
 from .outcome import failed
-from .passes import FP16_MAX, find_overflow
 from .trainable import check_frozen_adapter
 from .trends import Divergence, Explosion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from .failures import Stage
+    from .live import Live
     from .outcome import Outcome
-    from .passes import Spot
     from .step_record import StepRecord
 
 STAGE: Stage = "guard"
@@ -37,59 +35,6 @@ LR_ZERO_STEPS = 10  # in a row from the start, where a schedule cannot be comput
 # A scaler begins at 2**16 and halves at each skip: 17 lead below 1, where the gradients overflow by themselves
 SKIPPED_STEPS = 17
 NAMED = 20  # names of parameters kept as evidence
-
-
-@dataclass
-class Live:
-    """The run behind the numbers, as far as it can be looked at.
-
-    Attributes:
-        model: What is trained.
-        optimizer: What trains it.
-        trainable: Parameters that are watched, by name.
-        scheduler: None without one.
-        max_steps: 0 where nobody knows.
-        executed: Names of trainable parameters whose module took part in a forward pass of this step.
-        fresh: Names of parameters that held nothing but zeros before the first step.
-        is_fp16: Something computes in fp16.
-        hides_nan: The log will print a NaN loss as 0.0.
-        rerun: Whether a batch may be run forward again to find where numbers went wrong.
-        batches: What the model was called with, for each micro-batch of this step; None where it was not seen.
-    """
-
-    model: torch.nn.Module
-    optimizer: Any
-    trainable: Mapping[str, torch.nn.Parameter]
-    scheduler: Any = None
-    max_steps: int = 0
-    executed: set[str] = field(default_factory=set)
-    fresh: set[str] = field(default_factory=set)
-    is_fp16: bool = False
-    hides_nan: bool = False
-    rerun: bool = True
-    batches: list[Mapping[str, Any] | None] = field(default_factory=list)
-
-    @property
-    def is_syncing(self) -> bool:
-        """Whether this step is one: accelerate's optimizer does nothing on micro-batches that only accumulate."""
-        return bool(getattr(getattr(self.optimizer, "gradient_state", None), "sync_gradients", True))
-
-    def broken_weight(self) -> str | None:
-        """The first weight, in the order of the model, that is NaN or inf by itself."""
-        for name, weight in self.model.named_parameters():
-            if weight.is_floating_point() and not bool(weight.detach().isfinite().all()):
-                return name
-        return None
-
-    def first_module(self, micro_batch: int) -> Spot | None:
-        """Run a micro-batch forward again: where do its numbers leave the range? None where that is not found out."""
-        batch = self.batches[micro_batch - 1] if micro_batch <= len(self.batches) else None
-        if not self.rerun or batch is None:
-            return None
-        try:
-            return find_overflow(self.model, batch, FP16_MAX if self.is_fp16 else math.inf)
-        except Exception:  # noqa: BLE001 - a model that cannot be called twice; the finding stands without
-            return None
 
 
 class Judge:
@@ -133,7 +78,7 @@ class Judge:
 
     def _without_overflown_norms(self, record: StepRecord) -> StepRecord:
         """Squares of finite gradients above 1e19 overflow in a norm, as under a scaler that has grown for long."""
-        suspects = {name: self._wide_norm(name) for _, name in record.broken_gradients()}
+        suspects = {name: self.live.wide_norm(name) for _, name in record.broken_gradients()}
         wide = {name: norm for name, norm in suspects.items() if math.isfinite(norm)}
         if not wide:
             return record
@@ -141,13 +86,6 @@ class Judge:
                                for name, norm in norms.items()}) for number, norms in record.gradients]  # fmt: skip
         norms = {name: norm for _, found in gradients for name, norm in found.items()}
         return dataclasses.replace(record, gradients=gradients, norms=norms)
-
-    def _wide_norm(self, name: str) -> float:
-        """Norm in float64 of a gradient whose norm in float32 overflows; NaN of one that somebody has made finite."""
-        gradient = self.live.trainable[name].grad
-        if gradient is None or math.isfinite(float(torch.linalg.vector_norm(gradient, dtype=torch.float32))):
-            return math.nan
-        return float(torch.linalg.vector_norm(gradient.cpu(), dtype=torch.float64))
 
     def ended(self, record: StepRecord) -> list[Outcome]:
         """Judge a run that has ended: what patience would have waited for is settled now."""
@@ -243,14 +181,10 @@ class Judge:
         broken = record.broken_gradients()
         if not broken:
             return
-        repaired = [name for _, name in broken if self._is_finite_now(name)]
+        repaired = [name for _, name in broken if self.live.is_finite(name)]
         if repaired:
             yield self._nan_masked(record, broken[0][0], f"the gradient of {repaired[0]} was NaN or inf when it came "
                                    "and is finite now", parameter=repaired[0])  # fmt: skip
-
-    def _is_finite_now(self, name: str) -> bool:
-        gradient = self.live.trainable[name].grad
-        return gradient is not None and bool(gradient.isfinite().all())
 
     @staticmethod
     def _nan_masked(record: StepRecord, micro_batch: int, seen: str, **more: object) -> Outcome:
@@ -357,7 +291,7 @@ class Judge:
 
     def _zero_gradient(self, record: StepRecord) -> Iterator[Outcome]:
         """[zero-loss, weights-unchanged] Gradients came, and every one of them is exactly 0."""
-        if not record.norms or any(record.norms.values()) or self._any_gradient():
+        if not record.norms or any(record.norms.values()) or self.live.has_gradient:
             self.zeros = 0
             return
         self.zeros += 1
@@ -368,10 +302,6 @@ class Judge:
             yield self._zero_loss(record, 1, "loss and gradients are exactly 0 although there are labels")
             return
         yield from self._unchanged(record, "every gradient is exactly 0, as with an adapter scaled by 0")
-
-    def _any_gradient(self) -> bool:
-        """Whether any gradient holds anything; a norm may be 0 because squares underflow."""
-        return any(weight.grad is not None and bool(weight.grad.any()) for weight in self.live.trainable.values())
 
     def _optimizer(self, record: StepRecord) -> Iterator[Outcome]:
         """[optimizer-misses-adapter] Asked once: the optimizer's groups do not change while it trains."""

@@ -24,7 +24,8 @@ import torch
 
 from .adapted import unwrapped
 from .gradients import GradientWatch
-from .judgement import STAGE, Judge, Live
+from .judgement import STAGE, Judge
+from .live import Live
 from .movement import Movement
 from .optimization import adapter_groups
 from .outcome import FailureFound, FailureWarning, fold_symptoms, passed

@@ -9,37 +9,31 @@ One pass, constant memory.
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from .outcome import Outcome, Report, failed, passed, skipped
+from .reading import KEPT, NEAR_ZERO, Place, Reading, Span, kind_of
 from .run_logs import LogUnusable, RunLog, find_log
 from .symptoms import likely_causes
-from .trends import LEAST_RECORDS, Divergence, Explosion, Flatness
+from .trends import LEAST_RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .log_text import LogRecord
 
-Kind = Literal["absent", "zero", "alive", "nan", "inf"]
-
 SLUGS = ("nan-grad-norm", "zero-loss", "nan-masked", "gradient-explosion", "loss-diverging", "loss-not-decreasing")
 
 SCALER_SKIPS = 20  # a scaler begins at 65536 = 2**16 and halves at each skipped step; a few more are not unheard of
 ZEROS = 3  # records in a row; a batch whose rows are all masked, or a rounded loss, may show one
-NEAR_ZERO = 0.05  # a loss that came this far may reach 0.0: Trainer rounds to four digits, a memorised batch has 0.01
 REPEATED = 5  # equal losses in a row; batches of different rows agree in four digits by chance once in thousands
 DIGITS = 4  # that a repeated loss must have, unless it is a leap: 0.02, 0.02, 0.02 is what rounding makes
 LEAP = 0.2  # of the larger: from the last loss that differed to the one that is repeated
 CREEP = 0.005  # of the last loss that differed: a smooth series that comes to rest in its last printed digit
+RARE = 1e-3  # of the records; a million norms between 0 and 1, printed with four digits, had 50 of 0.0
 ROUND_DIGITS = 2  # 0.01 and 1.0 are somebody's constants, 4.9701 is not
 SMALL = 0.1  # without norms, a round constant from the start is called a mask only if it pretends to be a good fit
-NORM_ALIVE = 0.01  # a norm of 0.0 after norms above this is no rounding
-KEPT = 3  # records kept on either side of a beginning
 
 NO_MASK = "does not require grad"  # sign of a run without any gradient; a masked loss has lived, or is too round
 
@@ -51,139 +45,6 @@ CONSEQUENCES: Mapping[str, str] = {
     "loss-diverging": "the steps destroy what the base knew",
     "loss-not-decreasing": "the run taught it nothing",
 }
-
-
-def _kind(value: float | None) -> Kind:
-    if value is None:
-        return "absent"
-    if not math.isfinite(value):
-        return "nan" if math.isnan(value) else "inf"
-    return "alive" if value else "zero"
-
-
-@dataclass
-class _Span:
-    """Records in a row for which something holds, up to now; empty again as soon as it does not."""
-
-    count: int = 0
-    total: int = 0
-    step: int = 0
-    records: list[LogRecord] = field(default_factory=list)
-    before: list[LogRecord] = field(default_factory=list)
-
-    def add(self, position: int, record: LogRecord, before: deque[LogRecord], *, holds: bool) -> None:
-        if not holds:
-            self.count = 0
-            return
-        if self.count == 0:
-            self.step, self.records, self.before = position, [], list(before)
-        if self.count < KEPT:
-            self.records.append(record)
-        self.count += 1
-        self.total += 1
-
-
-class _Place(NamedTuple):
-    """Where something begins: a step, or a record's number where the log has no steps."""
-
-    name: str
-    number: int
-
-
-@dataclass
-class Reading:
-    """What one pass over the records leaves behind."""
-
-    count: int = 0
-    evaluations: int = 0
-    first: int = 0
-    last: int = 0
-    without_step: int = 0
-    not_forward: int = 0
-    kinds: dict[tuple[str, Kind], int] = field(default_factory=dict)
-    rates: dict[Kind, int] = field(default_factory=dict)
-    recent: deque[LogRecord] = field(default_factory=lambda: deque(maxlen=KEPT))
-    opening: list[LogRecord] = field(default_factory=list)
-    bad_norms: _Span = field(default_factory=_Span)
-    nan_norms: _Span = field(default_factory=_Span)
-    bad_losses: _Span = field(default_factory=_Span)
-    no_loss: _Span = field(default_factory=_Span)
-    repeated: _Span = field(default_factory=_Span)
-    dead_norms: _Span = field(default_factory=_Span)
-    last_alive: float | None = None
-    last_other: float | None = None
-    last_norm: float = 0.0
-    live_norm_while_repeated: bool = False
-    divergence: Divergence = field(default_factory=Divergence)
-    explosion: Explosion = field(default_factory=Explosion)
-    flatness: Flatness = field(default_factory=Flatness)
-
-    def add(self, record: LogRecord) -> None:
-        """Take the next record."""
-        if record.loss is None and record.grad_norm is None:
-            self.evaluations += record.eval_loss is not None
-            return
-        self.count += 1
-        self.without_step += record.step is None
-        position = self.count if record.step is None else record.step
-        if self.count == 1:
-            self.first = position
-        elif position <= self.last:
-            self.not_forward += 1
-        self.last = position
-        loss, norm = _kind(record.loss), _kind(record.grad_norm)
-        for name, kind in (("loss", loss), ("grad_norm", norm)):
-            self.kinds[name, kind] = self.kinds.get((name, kind), 0) + 1
-        rate = _kind(record.learning_rate)
-        self.rates[rate] = self.rates.get(rate, 0) + 1
-        if len(self.opening) < KEPT:
-            self.opening.append(record)
-        self._follow_loss(position, record, loss, norm)
-        self._follow_norm(position, record, loss, norm)
-        self.recent.append(record)
-
-    def _follow_loss(self, position: int, record: LogRecord, loss: Kind, norm: Kind) -> None:
-        value = record.loss
-        self.bad_losses.add(position, record, self.recent, holds=loss in ("nan", "inf"))
-        if self.no_loss.count == 0 and loss == "zero":
-            self.last_alive = self.last_other
-        self.no_loss.add(position, record, self.recent, holds=loss == "zero" and norm != "alive")
-        is_same = bool(self.recent) and value == self.recent[-1].loss and loss == "alive"
-        if not is_same and self.recent and _kind(self.recent[-1].loss) == "alive":
-            self.last_other = self.recent[-1].loss
-        if not is_same:
-            self.live_norm_while_repeated = False
-            self.repeated.count = 0
-        self.live_norm_while_repeated = self.live_norm_while_repeated or norm == "alive"
-        self.repeated.add(position, record, self.recent, holds=loss == "alive")
-        if value is not None and loss == "alive":
-            self.divergence.add(position, value)
-            self.flatness.add(value)
-
-    def _follow_norm(self, position: int, record: LogRecord, loss: Kind, norm: Kind) -> None:
-        self.bad_norms.add(position, record, self.recent, holds=norm in ("nan", "inf"))
-        self.nan_norms.add(position, record, self.recent, holds=norm == "nan")
-        if record.grad_norm is not None:
-            self.explosion.add(position, record.grad_norm)
-        is_dead = norm == "zero" and loss == "alive" and (record.loss or 0) > NEAR_ZERO and self.last_norm > NORM_ALIVE
-        if is_dead and self.dead_norms.total == 0:
-            self.dead_norms.add(position, record, self.recent, holds=True)
-        elif is_dead:
-            self.dead_norms.total += 1
-        if norm == "alive":
-            self.last_norm = record.grad_norm or 0.0
-
-    def number(self, name: str, *kinds: Kind) -> int:
-        """How many records have one of these kinds of loss or norm."""
-        return sum(self.kinds.get((name, kind), 0) for kind in kinds)
-
-    def at(self, number: int) -> _Place:
-        """A place in this log."""
-        return _Place("record" if self.without_step == self.count else "step", number)
-
-    def always(self, name: str, kind: Kind) -> bool:
-        """Whether every record has this kind."""
-        return self.number(name, kind) == self.count
 
 
 def read_run(path: Path | str) -> Report:
@@ -249,9 +110,13 @@ def _with_reading(outcome: Outcome, said: str) -> Outcome:
     return failed(outcome.slug, "runs", outcome.message, {**outcome.evidence, "read": said}, step=outcome.step)
 
 
-def _finding(slug: str, got: str, at: _Place, evidence: Mapping[str, object], signs: str) -> Outcome:
+def _finding(slug: str, got: str, at: Place, evidence: Mapping[str, object], signs: str) -> Outcome:
     """A failed outcome with the causes that fit the signs, the likeliest first."""
-    causes = [cause for cause in likely_causes(signs) if slug != "nan-masked" or NO_MASK not in cause.failure.signs]
+    causes = [
+        cause
+        for cause in likely_causes(signs)
+        if slug not in cause.failure.symptom_of and (slug != "nan-masked" or NO_MASK not in cause.failure.signs)
+    ]
     fits = ", ".join(f"{cause.failure.slug} ({cause.weight:.0%})" for cause in causes[:3])
     expected = {
         "nan-grad-norm": "a finite grad_norm and loss",
@@ -277,7 +142,7 @@ def _numbers(records: list[LogRecord]) -> list[dict[str, float | int]]:
     ]
 
 
-def _around(span: _Span, reading: Reading) -> dict[str, object]:
+def _around(span: Span, reading: Reading) -> dict[str, object]:
     return {
         "before": _numbers(span.before),
         "at": _numbers(span.records),
@@ -322,7 +187,7 @@ def _zero_loss(reading: Reading) -> Outcome:
         got, signs = "loss nan with grad_norm exactly 0.0", "loss nan grad_norm 0.0 labels masked"
         evidence = _around(reading.bad_losses, reading) | {"likely": "no label to learn from"}
         return _finding("zero-loss", got, reading.at(reading.bad_losses.step), evidence, signs)
-    norms = {_kind(record.grad_norm) for record in span.records} - {"absent"}
+    norms = {kind_of(record.grad_norm) for record in span.records} - {"absent"}
     is_nan = "nan" in norms
     enough = span.count >= ZEROS or span.count == reading.count or (is_nan and span.count)
     was_near = reading.last_alive is not None and abs(reading.last_alive) <= NEAR_ZERO
@@ -353,7 +218,8 @@ def _nan_masked(reading: Reading) -> Outcome:
         signs = f"loss {value} " * 3 + "grad_norm 0.0"
         return _finding(slug, got, reading.at(span.step), _around(span, reading), signs)
     dead = reading.dead_norms
-    if dead.total and not reading.always("grad_norm", "zero") and reading.last_norm:
+    often = dead.total >= RARE * reading.count  # in a long log four digits round a few norms to 0.0
+    if dead.total and often and not reading.always("grad_norm", "zero") and reading.last_norm:
         got = f"grad_norm exactly 0.0 in {dead.total} of {reading.count} records, beside a loss that is not 0"
         return _finding(slug, got, reading.at(dead.step), _around(dead, reading), "loss flat grad_norm 0.0")
     return passed(slug, "runs")

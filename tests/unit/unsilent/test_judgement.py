@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-import trainers
 
-from unsilent.judgement import Judge, Live
+from unsilent.judgement import Judge
+from unsilent.live import Live
 from unsilent.outcome import fold_symptoms
 from unsilent.step_record import Numbers, StepRecord
 
@@ -132,17 +132,3 @@ def test_end_settles_what_patience_would_have_waited_for() -> None:
     assert still.ended(fine(2, moved=True)) == []
     still.skips = 2
     assert "2 skipped by the scaler" in still.ended(fine(3, moved=False))[0].message
-
-
-def test_module_is_named_where_the_model_can_be_called_again() -> None:
-    """A batch that was seen and a model that takes it; else the finding stands without."""
-    model = trainers.fresh_adapter()
-    model.get_parameter(trainers.MIDDLE).data.fill_(math.inf)
-    live = Live(model, None, {}, batches=[{"input_ids": torch.arange(6)[None] + 3}, None, {"unknown": 1}])
-    spot = live.first_module(1)
-
-    assert spot is not None
-    assert "up_proj" in spot.module
-    assert [live.first_module(number) for number in (2, 3, 4)] == [None, None, None]
-    live.rerun = False
-    assert live.first_module(1) is None
