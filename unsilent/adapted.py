@@ -21,10 +21,25 @@ def unwrapped(model: Any) -> Any:  # noqa: ANN401 - a module, or what DataParall
     """The model itself, without what parallel training or compilation wraps around it."""
     while not getattr(model, "peft_config", None):
         inner = getattr(model, "module", None) or getattr(model, "_orig_mod", None)
-        if inner is None:
+        if inner is None or not _holds_all_of(inner, model):
             break
         model = inner
     return model
+
+
+def _holds_all_of(inner: Any, outer: Any) -> bool:  # noqa: ANN401
+    """Whether a part is the whole: somebody's model may have a part called ``module`` and others beside it."""
+    parameters = getattr(outer, "parameters", None)
+    return parameters is None or {id(weight) for weight in parameters()} == {
+        id(weight) for weight in inner.parameters()
+    }
+
+
+def predicts_next_token(model: Any) -> bool:  # noqa: ANN401
+    """False where the model's class says that it is something else, such as ``BertForTokenClassification``."""
+    base = model.get_base_model() if is_adapted(model) and hasattr(model, "get_base_model") else model
+    name = type(base).__name__
+    return "For" not in name or "ForCausalLM" in name
 
 
 def is_adapted(model: Any) -> bool:  # noqa: ANN401
@@ -58,14 +73,21 @@ def adapter_parameters(model: Any) -> dict[str, torch.Tensor]:  # noqa: ANN401
         return named
     try:
         own = own_parameters(inner, active_adapters(inner))
-    except Exception:  # noqa: BLE001 - a tuner that PEFT itself cannot save
-        return named
-    return {name: weight for name, weight in named.items() if id(weight) in own}
+    except Exception:  # noqa: BLE001 - a tuner that PEFT itself cannot save, or transformers' own add_adapter
+        own = {id(weight) for name, weight in named.items() if ".lora_" in name}
+    return {name: weight for name, weight in named.items() if id(weight) in own} or named
+
+
+def tuner_parameters(model: Any) -> dict[str, torch.Tensor]:  # noqa: ANN401
+    """Those of ``adapter_parameters`` that are the tuner's own, without modules that are saved whole."""
+    own = adapter_parameters(model)
+    return {name: weight for name, weight in own.items() if "modules_to_save" not in name} or own
 
 
 def active_adapters(model: Any) -> list[str]:  # noqa: ANN401 - a PEFT model
     """Names of the adapters that take part in the forward pass."""
     active = getattr(model, "active_adapters", None) or model.active_adapter
+    active = active() if callable(active) else active  # a method on models of transformers
     return [active] if isinstance(active, str) else [name for name in active if name in model.peft_config]
 
 

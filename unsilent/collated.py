@@ -25,7 +25,6 @@ class Row:
 
     Attributes:
         index: Its place in the data set.
-        item: What the data set gave.
         batch: What the collator made of it.
         ids: (T,) token ids, padding included.
         labels: (T,) labels, belonging to the ids at the same place; None where the batch has none.
@@ -37,7 +36,6 @@ class Row:
     """
 
     index: int
-    item: object
     batch: Mapping[str, Any]
     ids: list[int]
     labels: list[int] | None
@@ -106,7 +104,7 @@ def lay_open(index: int, item: object, batch: Any, tokenizer: Any, *, trust_mask
         restarts = [
             place for place in range(begin + 1, len(ids)) if real[place] and positions and positions[place] == 0
         ]
-        rows.append(Row(index, item, batch, ids, labels, first, real, [begin, *restarts], whole, before))
+        rows.append(Row(index, batch, ids, labels, first, real, [begin, *restarts], whole, before))
     return rows
 
 

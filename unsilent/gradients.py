@@ -85,12 +85,18 @@ class GradientWatch:
         order, self._order = self._order, []
         gradients = {name: self.parameters[name].grad for name in order}
         values = {
-            name: gradient._values() if gradient.is_sparse else gradient  # noqa: SLF001 - without coalescing, which copies
+            name: dense(gradient)
             for name, gradient in gradients.items()
             if gradient is not None  # an optimizer inside the backward pass may have used it up
         }
         if values:
             self.arrivals.append(Arrivals(self.micro_batch, tuple(values), norms_of(list(values.values()))))
+
+
+def dense(gradient: torch.Tensor) -> torch.Tensor:
+    """What can be measured of a gradient: the values of a sparse one, both parts of a complex one."""
+    values = gradient._values() if gradient.is_sparse else gradient  # noqa: SLF001 - without coalescing, which copies
+    return torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
 
 
 def norms_of(tensors: list[torch.Tensor]) -> torch.Tensor:

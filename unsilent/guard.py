@@ -59,6 +59,7 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
         self._watching: Any = None  # the monitor, from the beginning of training on
         self._trainer: Any = None
         self._before: list[Outcome] = []
+        self._wrappers: dict[str, _Around] = {}
         self._in_step = False
         self._raw: torch.Tensor | None = None
 
@@ -74,16 +75,7 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
         if self not in trainer.callback_handler.callbacks:
             trainer.add_callback(self)
         self._trainer = trainer
-        train = trainer.train
-
-        @functools.wraps(train)
-        def watched(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever train takes and returns
-            try:
-                return train(*args, **kwargs)
-            finally:
-                self._let_go()
-
-        trainer.train = watched
+        trainer.train = _Watched(self, trainer, vars(trainer).get("train"))
         return self
 
     @property
@@ -106,7 +98,7 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ANN401, ARG002 - transformers
         """Check the wiring, then put hooks on the model."""
         model, optimizer, scheduler = given["model"], given.get("optimizer"), given.get("lr_scheduler")
-        self._let_go()
+        self.let_go()
         scaler = getattr(optimizer, "scaler", None)
         self.monitor = self._watching = StepMonitor(
             model,
@@ -133,6 +125,7 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
                     collate=getattr(loader, "collate_fn", None),
                     tokenizer=given.get("processing_class"),
                     max_steps=state.max_steps,
+                    has_own_loss=_has_own_loss(self._trainer),
                 )
             )
             self.monitor.tell_before(self._before)
@@ -160,11 +153,13 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
         try:
             self._watching.finish()
         finally:
-            self._let_go()
+            self.let_go()
 
     def _wrap(self, name: str, around: Callable[..., Any]) -> None:
-        setattr(self._trainer, name, functools.wraps(getattr(self._trainer, name))(
-            functools.partial(around, getattr(self._trainer, name))))  # fmt: skip
+        """Put ``around`` before a method of the trainer; what somebody had put there stays within."""
+        wrapper = _Around(around, getattr(self._trainer, name), vars(self._trainer).get(name))
+        self._wrappers[name] = wrapper
+        setattr(self._trainer, name, wrapper)
 
     def _seeing_loss(self, compute_loss: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """The loss as the Trainer computes it; not that of an evaluation."""
@@ -186,10 +181,62 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
             self._in_step, self._raw = False, None
         return share
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """Take hooks and wrappers away."""
         if self.monitor:
             self.monitor.close()
-        for name in ("compute_loss", "training_step"):
-            if self._trainer is not None and isinstance(vars(self._trainer).get(name), functools.partial):
-                delattr(self._trainer, name)
+        for name, wrapper in self._wrappers.items():
+            wrapper.is_over = True
+            top = vars(self._trainer).get(name)
+            while isinstance(top, _Around) and top.is_over:  # another guard's may be on top, and takes ours along
+                top = top.before
+            if top is None:
+                vars(self._trainer).pop(name, None)
+            else:
+                setattr(self._trainer, name, top)
+        self._wrappers.clear()
+
+
+class _Around:
+    """A method of a trainer with a guard before it; knows what stood there before."""
+
+    def __init__(
+        self, around: Callable[..., Any], inner: Callable[..., Any], before: Callable[..., Any] | None
+    ) -> None:
+        """Look like the method."""
+        functools.update_wrapper(self, inner)
+        self.around = around
+        self.inner = inner
+        self.before = before
+        self.is_over = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the method takes and returns
+        """Pass through the guard, as long as it watches."""
+        return self.inner(*args, **kwargs) if self.is_over else self.around(self.inner, *args, **kwargs)
+
+
+def _has_own_loss(trainer: Any) -> bool:  # noqa: ANN401
+    """Whether a Trainer computes its loss by code of its user's, of which nobody knows whether it shifts labels."""
+    if trainer is None:
+        return False
+    home = getattr(getattr(type(trainer), "compute_loss", None), "__module__", "").partition(".")[0]
+    own = home not in {"transformers", "trl"} or "compute_loss" in vars(trainer)
+    return own or getattr(trainer, "compute_loss_func", None) is not None
+
+
+class _Watched:
+    """``trainer.train`` that lets go however it ends; an object, so that a copied trainer trains the copy."""
+
+    def __init__(self, guard: TrainingGuard, trainer: Any, before: Callable[..., Any] | None) -> None:  # noqa: ANN401
+        """Remember whose it is, and what stood there before."""
+        self.guard = guard
+        self.trainer = trainer
+        self.before = before
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever train takes and returns
+        """Train, and take everything away."""
+        train = self.before or functools.partial(type(self.trainer).train, self.trainer)
+        try:
+            return train(*args, **kwargs)
+        finally:
+            self.guard.let_go()

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .adapted import is_adapted, unwrapped
-from .optimization import check_lr, check_optimizer
+from .optimization import check_lr, check_optimizer, is_known_ahead
 from .outcome import failed
 from .trainable import check_frozen_adapter
 from .trends import Divergence, Explosion
@@ -31,9 +30,12 @@ STAGE: Stage = "guard"
 
 # Zeros move by any update, so that one step decides; three allow for 16-bit weights that need more to show
 STILL_STEPS = 3
+ZERO_STEPS = 10  # of gradients that are 0 from the start, where nobody knows what the loss is made of
 LR_ZERO_STEPS = 10  # in a row from the start, where a schedule cannot be computed ahead; delayed starts are shorter
 # A scaler begins at 2**16 and halves at each skip: 17 lead below 1, where the gradients overflow by themselves
 SKIPPED_STEPS = 17
+RISE = 1.15  # of the loss over its start, once the first batch confirms it
+ASK_EVERY = 10  # steps between two such questions, each a forward pass
 NAMED = 20  # names of parameters kept as evidence
 
 
@@ -44,8 +46,14 @@ class Judge:
         """Start without a past."""
         self.live = live
         self.explosion = Explosion()
-        self.divergence = Divergence()
+        self.divergence = Divergence(rise=RISE)
+        self.asked = -math.inf  # step at which the first batch was asked again
         self.first = True
+        self.alive = False  # some gradient was not 0
+        self.seen: set[str] = set()  # parameters that have received a gradient
+        self.silent = 0  # steps in a row without any gradient
+        self.cut = 0  # steps in a row in which lower layers received none
+        self.unlabelled = 0  # steps in a row of one row each, without a label
         self.due = 0  # steps with gradients and a learning rate, after which something should have moved
         self.certain = False  # one of them had a gradient for a parameter that held nothing but zeros
         self.zeros = 0  # steps in a row without any gradient but 0
@@ -87,6 +95,10 @@ class Judge:
         norms = {name: norm for _, found in gradients for name, norm in found.items()}
         return dataclasses.replace(record, gradients=gradients, norms=norms)
 
+    def look_again(self, fresh: set[str]) -> None:
+        """Wait anew for weights to move, as they are watched anew."""
+        self.due, self.certain, self.live.fresh = 0, False, fresh
+
     def ended(self, record: StepRecord) -> list[Outcome]:
         """Judge a run that has ended: what patience would have waited for is settled now."""
         if record.moved is False and (self.due or self.skips):
@@ -119,13 +131,18 @@ class Judge:
         """[labels-all-masked] A micro-batch of several rows, or the whole step, has no label."""
         ones = record.micro_batches
         empty = [number for number, one in enumerate(ones, start=1) if one.supervised == 0]
+        several = sum(one.rows or 0 for one in ones) > 1
+        alone = bool(empty) and len(empty) == len(ones) and not several
+        self.unlabelled = self.unlabelled + 1 if alone else 0
         hit = next((number for number in empty if (ones[number - 1].rows or 0) > 1), None)
-        if hit is None and empty and len(empty) == len(ones):
-            hit = empty[0]
+        if hit is None and len(empty) == len(ones) and (several or self.unlabelled >= STILL_STEPS):
+            hit = next(iter(empty), None)
         if hit is None:
             hit = next(
                 (number for number, one in enumerate(ones, start=1) if self._is_empty_mean(record, number)), None
             )
+        if hit is not None and len(ones) == 1 and ones[0].loss and math.isfinite(ones[0].loss) and record.grad_norm:
+            return  # a loss with gradients was made of something
         if hit is None:
             return
         one = ones[hit - 1]
@@ -223,7 +240,10 @@ class Judge:
         spoilt = weight is None or (
             not self.first and dict(self.live.model.named_parameters())[weight].dtype == torch.float16
         )
-        slug = "fp16-overflow" if self.live.is_fp16 and spoilt else "nan-grad-norm"
+        beyond = spot is not None and (not math.isnan(spot.largest) or spot.dtype == "float16")
+        unknown = spot is None and (kind != "activation" or not self.live.can_rerun(micro_batch))
+        is_overflow = self.live.is_fp16 and spoilt and (beyond or unknown)
+        slug = "fp16-overflow" if is_overflow else "nan-grad-norm"
         one = record.micro_batches[micro_batch - 1] if micro_batch <= len(record.micro_batches) else None
         loss = one.loss if one else None
         in_forward = f"{spot.at} of {spot.module}" if spot else "the forward pass"
@@ -268,15 +288,16 @@ class Judge:
         """[frozen-adapter, checkpointing-detached] Parameters that should have received a gradient, and did not."""
         if not record.micro_batches:
             return
-        if is_adapted(unwrapped(self.live.model)):
+        own = self.live.adapter.values()
+        if own and (self.first or not any(weight.requires_grad for weight in own)):
             frozen = check_frozen_adapter(self.live.model, STAGE)
             if frozen.status == "failed":
                 yield _at(frozen, record.step)
                 return
         came = {name for _, norms in record.gradients for name in norms}
-        expected = self.live.executed if self.first else set(self.live.trainable)
-        lost = [name for name in self.live.trainable if name in expected and name not in came]
-        if not lost or (came and not self.first):  # later, experts that this batch did not need may stay without
+        lost = self._lost(record, came)
+        self.seen |= came
+        if not lost:
             return
         yield failed(
             "checkpointing-detached",
@@ -289,17 +310,41 @@ class Judge:
             step=record.step,
         )
 
+    def _lost(self, record: StepRecord, came: set[str]) -> list[str]:
+        """Parameters that a cut in the graph keeps from their gradients: all of them, or all below some point.
+
+        A part that took part for something else, such as the pooler of an encoder or an expert, stands beside others
+        that received theirs. After the first step three in a row are waited for: a loop may skip a batch.
+        """
+        trained = [name for name, weight in self.live.trainable.items() if weight.requires_grad]
+        if not came:
+            self.silent += 1
+            tried = self.first and any(one.connected for one in record.micro_batches)
+            return trained if tried or self.silent >= STILL_STEPS else []
+        self.silent = 0
+        order = {name: place for place, name in enumerate(self.live.executed)}
+        expected = self.live.executed.keys() if self.first else self.seen
+        lost = [name for name in trained if name in expected and name in order and name not in came]
+        begin = min((order[name] for name in came if name in order), default=-1)
+        below = bool(lost) and max(order[name] for name in lost) < begin
+        self.cut = self.cut + 1 if below else 0
+        return lost if below and (self.first or self.cut >= STILL_STEPS) else []
+
     def _zero_gradient(self, record: StepRecord) -> Iterator[Outcome]:
         """[zero-loss, weights-unchanged] Gradients came, and every one of them is exactly 0."""
-        if not record.norms or any(record.norms.values()) or self.live.has_gradient:
+        names = [name for name in record.norms if name in self.live.adapter] or list(record.norms)
+        if not names or any(record.norms[name] for name in names) or self.live.has_gradient(names):
             self.zeros = 0
+            self.alive = self.alive or bool(names)
             return
         self.zeros += 1
-        known = all(one.supervised for one in record.micro_batches)
-        if not known and self.zeros < STILL_STEPS:
-            return  # a batch without labels looks the same
+        ones = record.micro_batches
+        is_plain = bool(ones) and all(one.supervised and one.is_own_loss for one in ones)
+        # a loss of one's own may be 0 for a while, as when all rewards are equal, or all margins kept
+        if not is_plain and (self.alive or self.zeros < ZERO_STEPS):
+            return
         if record.loss == 0:
-            yield self._zero_loss(record, 1, "loss and gradients are exactly 0 although there are labels")
+            yield self._zero_loss(record, 1, "loss and gradients are exactly 0")
             return
         yield from self._unchanged(record, "every gradient is exactly 0, as with an adapter scaled by 0")
 
@@ -318,7 +363,7 @@ class Judge:
             if outcome.status == "failed":
                 yield _at(outcome, record.step)
                 return
-        if record.lr is None:
+        if record.lr is None or is_known_ahead(self.live.scheduler):
             return
         self.idle = self.idle + 1 if record.lr == 0 else 0
         if self.idle >= LR_ZERO_STEPS:
@@ -331,15 +376,22 @@ class Judge:
             self.due += takes
             self.certain |= takes and any(record.norms.get(name) for name in self.live.fresh)
         explodes = record.grad_norm is not None and self.explosion.add(record.step, record.grad_norm)
-        diverges = record.loss is not None and self.divergence.add(record.step, record.loss)
-        if explodes:
+        if explodes or (self.explosion.is_huge and self._has_got_worse(record)):
             got, cure = f"a norm of {record.grad_norm:.3g}", "clip to 1.0, lower the learning rate, warm up"
             yield _trend_of(
                 "gradient-explosion", record, self.explosion, "gradients that stay in proportion", got, cure
             )
-        if diverges:
+        diverges = record.loss is not None and self.divergence.add(record.step, record.loss)
+        if diverges and self._has_got_worse(record):
             got, cure = f"{record.loss:.4g}, above its start for good", "lower the learning rate by ten and warm up"
             yield _trend_of("loss-diverging", record, self.divergence, "a loss that falls", got, cure)
+
+    def _has_got_worse(self, record: StepRecord) -> bool:
+        """Whether the model does worse on its first batch than it did: harder rows, or other ones, are no fault."""
+        if record.step < self.asked + ASK_EVERY:
+            return False
+        self.asked = record.step
+        return self.live.has_got_worse()
 
 
 def _trend_of(  # noqa: PLR0913, PLR0917 - the parts of a sentence

@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from .adapted import untouched
+from .gradients import dense
 from .passes import FP16_MAX, find_overflow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .passes import Spot
+    from .step_record import StepRecord
+
+
+WORSE = 1.1  # times the first loss on the same rows; dropout alone moves it by a few hundredths
 
 
 @dataclass
@@ -29,12 +35,15 @@ class Live:
         trainable: Parameters that are watched, by name.
         scheduler: None without one.
         max_steps: 0 where nobody knows.
-        executed: Names of trainable parameters whose module took part in a forward pass of this step.
+        adapter: Those that are the tuner's own, whether they are trained or not; without an adapter all.
+        executed: Names of trainable parameters whose module took part in the first step, in order.
         fresh: Names of parameters that held nothing but zeros before the first step.
         is_fp16: Something computes in fp16.
         hides_nan: The log will print a NaN loss as 0.0.
         rerun: Whether a batch may be run forward again to find where numbers went wrong.
         batches: What the model was called with, for each micro-batch of this step; None where it was not seen.
+        by_autocast: The forward pass runs under autocast to fp16.
+        first_batch: That of the first step, and the loss the model gave on it.
     """
 
     model: torch.nn.Module
@@ -42,12 +51,15 @@ class Live:
     trainable: Mapping[str, torch.nn.Parameter]
     scheduler: Any = None
     max_steps: int = 0
-    executed: set[str] = field(default_factory=set)
+    adapter: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    executed: dict[str, None] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
     is_fp16: bool = False
     hides_nan: bool = False
     rerun: bool = True
     batches: list[Mapping[str, Any] | None] = field(default_factory=list)
+    by_autocast: bool = False
+    first_batch: tuple[Mapping[str, Any], float] | None = None
 
     @property
     def is_syncing(self) -> bool:
@@ -61,29 +73,57 @@ class Live:
                 return name
         return None
 
+    def can_rerun(self, micro_batch: int) -> bool:
+        """Whether the batch of a micro-batch was seen, and may be run again."""
+        return self.rerun and micro_batch <= len(self.batches) and self.batches[micro_batch - 1] is not None
+
     def first_module(self, micro_batch: int) -> Spot | None:
         """Run a micro-batch forward again: where do its numbers leave the range? None where that is not found out."""
-        batch = self.batches[micro_batch - 1] if micro_batch <= len(self.batches) else None
-        if not self.rerun or batch is None:
+        if not self.can_rerun(micro_batch):
             return None
+        kind = next(self.model.parameters()).device.type
         try:
-            return find_overflow(self.model, batch, FP16_MAX if self.is_fp16 else math.inf)
+            with torch.autocast(kind, torch.float16, enabled=self.by_autocast):
+                batch = self.batches[micro_batch - 1] or {}
+                return find_overflow(self.model, batch, FP16_MAX if self.is_fp16 else math.inf)
         except Exception:  # noqa: BLE001 - a model that cannot be called twice; the finding stands without
             return None
+
+    def remember(self, record: StepRecord) -> None:
+        """Keep the first batch, and the loss the model gave on it, to ask the same again."""
+        loss = record.micro_batches[0].own_loss if record.micro_batches else None
+        batch = self.batches[0] if self.batches else None
+        if loss is not None and batch is not None and math.isfinite(loss):
+            self.first_batch = (dict(batch), loss)
+
+    def has_got_worse(self) -> bool:
+        """Ask the model for its loss on the first batch again: a rise there is no matter of the data."""
+        if not self.rerun or self.first_batch is None:
+            return False
+        batch, before = self.first_batch
+        try:
+            with untouched(self.model), torch.no_grad():
+                now = float(self.model(**batch)["loss"])
+        except Exception:  # noqa: BLE001 - a model that cannot be called twice
+            return False
+        return not now <= WORSE * before
 
     def wide_norm(self, name: str) -> float:
         """Norm in float64 of a gradient whose norm in float32 overflows; NaN of one that somebody has made finite."""
         gradient = self.trainable[name].grad
-        if gradient is None or math.isfinite(float(torch.linalg.vector_norm(gradient, dtype=torch.float32))):
+        if gradient is None:
             return math.nan
-        return float(torch.linalg.vector_norm(gradient.cpu(), dtype=torch.float64))
+        values = dense(gradient)
+        if math.isfinite(float(torch.linalg.vector_norm(values.float()))):
+            return math.nan
+        return float(torch.linalg.vector_norm(values.cpu().double()))
 
     def is_finite(self, name: str) -> bool:
-        """Whether a gradient holds finite numbers now, whatever it held when it came."""
+        """Whether a gradient is finite now, or gone, whatever it was when it came."""
         gradient = self.trainable[name].grad
-        return gradient is not None and bool(gradient.isfinite().all())
+        return gradient is None or bool(dense(gradient).isfinite().all())
 
-    @property
-    def has_gradient(self) -> bool:
+    def has_gradient(self, names: Iterable[str]) -> bool:
         """Whether any gradient holds anything; a norm may be 0 because squares underflow."""
-        return any(weight.grad is not None and bool(weight.grad.any()) for weight in self.trainable.values())
+        gradients = [self.trainable[name].grad for name in names]
+        return any(gradient is not None and bool(dense(gradient).any()) for gradient in gradients)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from .adapted import unwrapped
+from .adapted import predicts_next_token, tuner_parameters, unwrapped
 from .gradients import GradientWatch
 from .judgement import STAGE, Judge
 from .live import Live
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .outcome import Outcome
 
 OnFinding = Literal["stop", "warn"]
+REVIEW = 50  # steps, after which the weights are watched anew until they move
 IGNORED = -100  # torch's cross entropy leaves labels of this value out
 
 # What each rule looks for, so that a report can say what was found to be in order.
@@ -80,7 +81,11 @@ class StepMonitor:
             rerun: After a NaN, run that batch forward once more to name the first module that made it.
         """
         inner = unwrapped(model)
-        trainable = {name: weight for name, weight in inner.named_parameters() if weight.requires_grad}
+        trainable = {
+            name: weight
+            for name, weight in inner.named_parameters()
+            if weight.requires_grad and not torch.nn.parameter.is_lazy(weight)  # nothing is known of it yet
+        }
         self.on_finding = on_finding
         self.findings: list[Outcome] = []
         self.outcomes: list[Outcome] = []
@@ -91,7 +96,7 @@ class StepMonitor:
         self._movement = Movement(trainable) if trainable else None
         self._live = Live(
             inner, optimizer, trainable, scheduler, max_steps, fresh=self._movement.fresh if self._movement else set(),
-            is_fp16=self._scaler is not None, hides_nan=hides_nan, rerun=rerun,
+            adapter=tuner_parameters(inner), is_fp16=self._scaler is not None, hides_nan=hides_nan, rerun=rerun,
         )  # fmt: skip
         self._judge = Judge(self._live)
         self._gradients = GradientWatch(trainable)
@@ -100,19 +105,23 @@ class StepMonitor:
         self._micro_batches: list[MicroBatch] = []
         self._now = MicroBatch()
         self._batch: Mapping[str, Any] | None = None
-        self._hooks = [inner.register_forward_hook(self._forward_done, with_kwargs=True)]
+        self._is_causal = predicts_next_token(inner)
+        self._hooks = [inner.register_forward_hook(_Hook(self._forward_done), with_kwargs=True)]
+        regions = _checkpointed(inner)
         self._first_hooks = [
-            module.register_forward_pre_hook(self._executes(names)) for module, names in _owners(inner, trainable)
+            module.register_forward_pre_hook(_Hook(self._executes(names, always=module in regions)))
+            for module, names in _owners(inner, trainable)
         ]
         self._gradients.start()
 
     def see_labels(self, labels: Any) -> None:  # noqa: ANN401 - whatever a batch holds under this name
         """Count the labels of the coming micro-batch, (B, T) with -100 where nothing is learnt.
 
-        Those that the model is called with are seen without help; these are for losses computed outside of it.
+        Those that the model is called with are seen without help, and count; these are for losses outside of it.
         """
         if isinstance(labels, torch.Tensor) and labels.dim() > 0 and not labels.is_floating_point():
-            counted = labels[:, 1:] if labels.dim() > 1 else labels  # nothing predicts a row's first token
+            # nothing predicts the first token of a row
+            counted = labels[:, 1:] if labels.dim() > 1 and labels.shape[1] > 1 and self._is_causal else labels
             self._now.supervised = (counted != IGNORED).sum()
             self._now.rows = labels.shape[0]
 
@@ -129,7 +138,9 @@ class StepMonitor:
             loss.detach() if isinstance(loss, torch.Tensor) else loss if loss is not None else self._now.own_loss
         )
         self._now.share = share.detach() if isinstance(share, torch.Tensor) else share
-        self._now.constant = isinstance(loss, torch.Tensor) and loss.grad_fn is None and loss.requires_grad
+        if isinstance(loss, torch.Tensor):
+            self._now.constant = loss.grad_fn is None and loss.requires_grad
+            self._now.connected = loss.requires_grad
         self._micro_batches.append(self._now)
         self._live.batches.append(self._batch)
         self._now, self._batch = MicroBatch(), None
@@ -145,10 +156,15 @@ class StepMonitor:
         self.judged += 1
         if record.moved:
             self._movement = None
+        found = self._judge(record)
+        if self.judged == 1:
+            self._live.remember(record)
         for hook in self._first_hooks:
             hook.remove()
         self._first_hooks.clear()
-        found = self._judge(record)
+        if self.judged % REVIEW == 0 and self._live.trainable:
+            self._movement = Movement(self._live.trainable)  # an optimizer may stop later, too
+            self._judge.look_again(self._movement.fresh)
         self._live.batches.clear()
         self.tell(found)
 
@@ -232,39 +248,65 @@ class StepMonitor:
         self, module: torch.nn.Module, inputs: tuple[object, ...], keywords: Mapping[str, Any], output: Any  # noqa: ANN401
     ) -> None:  # fmt: skip
         """Keep what the model was given and gave itself, of a forward pass that will be trained on."""
-        if not (module.training and torch.is_grad_enabled()):
+        if not torch.is_grad_enabled():
             return
         self._batch = None if inputs else keywords
-        if self._now.supervised is None:
-            self.see_labels(keywords.get("labels"))
+        self.see_labels(keywords.get("labels"))
         loss, logits = (_part(output, name) for name in ("loss", "logits"))
         if loss is not None and loss.dim() == 0:
             self._now.own_loss = loss.detach()
-        self._live.is_fp16 |= _is_fp16(module, logits)
+        kind = next(module.parameters()).device.type
+        self._live.by_autocast = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) is torch.float16
+        self._live.is_fp16 |= self._live.by_autocast or (logits is not None and logits.dtype == torch.float16)
         if logits is not None and logits.dim() > 1 and logits.numel():
             last = logits.detach()[:, -1]
-            largest = torch.linalg.vector_norm(last, float("inf"), dtype=torch.float32)
+            largest = last.float().amax()
             before = self._now.logits  # of a forward pass that was not trained on, as when a loop skips a NaN batch
             self._now.logits = largest if before is None else torch.maximum(before, largest)
 
-    def _executes(self, names: list[str]) -> Callable[..., None]:
+    def _executes(self, names: list[str], *, always: bool) -> Callable[..., None]:
+        """Note that a module takes part; without gradients only inside a checkpoint, which is computed again."""
+
         def about_to_run(*_: object) -> None:
-            self._live.executed.update(names)
+            if always or torch.is_grad_enabled():
+                self._live.executed.update(dict.fromkeys(names))
 
         return about_to_run
 
 
-def _is_fp16(module: torch.nn.Module, logits: torch.Tensor | None) -> bool:
-    """Whether what a model gave was computed in fp16; under a Trainer with fp16 the scaler alone shows it."""
-    kind = next(module.parameters()).device.type
-    by_autocast = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) is torch.float16
-    kept_in_fp16 = logits is not None and logits.dtype == torch.float16
-    return kept_in_fp16 or by_autocast
+class _Hook:
+    """A hook that says nothing in a copy of the model, and does not keep it from being saved."""
+
+    def __init__(self, call: Callable[..., None] | None) -> None:
+        """Keep what is called."""
+        self.call = call
+
+    def __call__(self, *args: object) -> None:
+        """Pass on, unless this is a copy."""
+        if self.call is not None:
+            self.call(*args)
+
+    def __deepcopy__(self, _memo: object) -> _Hook:
+        """A copied model is watched by nobody."""
+        return _Hook(None)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Neither is a saved one."""
+        return _Hook, (None,)
+
+
+def _checkpointed(model: torch.nn.Module) -> set[torch.nn.Module]:
+    """Every module inside a checkpointed region, whose first forward pass may run without gradients."""
+    regions = [module for module in model.modules() if getattr(module, "gradient_checkpointing", False) is True]
+    return {inner for region in regions for inner in region.modules()}
 
 
 def _part(output: Any, name: str) -> torch.Tensor | None:  # noqa: ANN401 - a ModelOutput, a mapping or a tuple
     """The loss or the logits in what a model returns."""
-    found = output.get(name) if hasattr(output, "get") else getattr(output, name, None)
+    if isinstance(output, torch.Tensor):
+        found: Any = output if name == "logits" else None
+    else:
+        found = output.get(name) if hasattr(output, "get") else getattr(output, name, None)
     return found if isinstance(found, torch.Tensor) and found.is_floating_point() else None
 
 

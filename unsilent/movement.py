@@ -31,7 +31,8 @@ class Movement:
             if self.watched and left < 0:
                 break
             self.watched[name] = (weight, weight.detach().clone())
-        self.fresh = {name for name, (_, copy) in self.watched.items() if not bool(copy.any())}
+        anything = torch.stack([copy.any().cpu() for _, copy in self.watched.values()]).tolist()
+        self.fresh = {name for name, holds in zip(self.watched, anything, strict=True) if not holds}
 
     @torch.no_grad()
     def moved(self) -> torch.Tensor:

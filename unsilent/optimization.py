@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .adapted import adapter_parameters
+from .adapted import adapter_parameters, tuner_parameters
 from .outcome import failed, passed, skipped
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _is_sharded(model: torch.nn.Module) -> bool:
 
 def adapter_groups(model: torch.nn.Module, optimizer: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401
     """The optimizer's groups that hold trainable parameters of the adapter; all groups where none does."""
-    wanted = {id(weight) for weight in adapter_parameters(model).values() if weight.requires_grad}
+    wanted = {id(weight) for weight in tuner_parameters(model).values() if weight.requires_grad}
     groups = [group for group in optimizer.param_groups if any(id(weight) in wanted for weight in group["params"])]
     return groups or list(optimizer.param_groups)
 
@@ -117,6 +117,11 @@ def check_lr(
         {"lr": [float(group["lr"]) for _, group in groups], "max_steps": max_steps,
          "scheduler": type(getattr(scheduler, "scheduler", scheduler)).__name__},
     )  # fmt: skip
+
+
+def is_known_ahead(scheduler: Any) -> bool:  # noqa: ANN401
+    """Whether a schedule is made of lambdas, so that every step of it can be computed."""
+    return bool(getattr(getattr(scheduler, "scheduler", scheduler), "lr_lambdas", None))
 
 
 def _highest(group: Mapping[str, Any], index: int, scheduler: Any, max_steps: int) -> float:  # noqa: ANN401

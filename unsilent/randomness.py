@@ -49,7 +49,7 @@ def untouched_randomness(*owners: object) -> Iterator[None]:
 
 def _state_of(value: Any) -> list[tuple[Callable[[], Any], Callable[[Any], object]]]:  # noqa: ANN401 - of four libraries
     """How to read and write the state of a generator; empty for anything else."""
-    if isinstance(value, random.Random):
+    if isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):  # which has no state
         return [(value.getstate, value.setstate)]
     kind = f"{type(value).__module__}.{type(value).__name__}"
     if kind in ("torch._C.Generator", "numpy.random.mtrand.RandomState"):

@@ -7,9 +7,11 @@ put back. What the collator returns is laid open in ``collated.py`` and judged i
 from __future__ import annotations
 
 import copy
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .child import in_child
 from .collated import Row, lay_open, masked_tail
 from .randomness import untouched_randomness, untouched_settings
 
@@ -62,12 +64,23 @@ def read_sample(
         count: Rows to read at most.
 
     Returns:
-        The rows. Random states, those of generators that data set and collator hold, and the tokenizer's settings are
-        what they were. Nothing is raised: rows that cannot be read are left out, and without any row a reason is given.
+        The rows. They are read in a process of their own, so that counters, generators, files and whatever else data
+        set and collator hold are what they were; where processes cannot be forked, random states and the tokenizer's
+        settings are put back. Nothing is raised: rows that cannot be read are left out, and without any row a reason
+        is given.
     """
     collator = getattr(collate, "data_collator", collate)  # inside Trainer's wrapper
     tokenizer = tokenizer or getattr(collator, "tokenizer", None)
     tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # of a processor
+    sample = in_child(lambda: _read_sample(dataset, collate, tokenizer, count))
+    if isinstance(sample, str):
+        return Sample(reason=sample, tokenizer=tokenizer)
+    return dataclasses.replace(sample, tokenizer=tokenizer)
+
+
+def _read_sample(dataset: Any, collate: Callable[[list[Any]], Any], tokenizer: Any, count: int) -> Sample:  # noqa: ANN401
+    """Read the rows here; the sample goes without its tokenizer, which need not travel."""
+    collator = getattr(collate, "data_collator", collate)
     with untouched_randomness(dataset, collate), untouched_settings(tokenizer):
         cut = _lengths(tokenizer, collator)
         try:
@@ -79,7 +92,7 @@ def read_sample(
         dropped, _ = _read(table, gone, collate, tokenizer)
         reason = "" if rows else (complaints or ["the data set is empty"])[0]
         lengths = cut | _lengths(tokenizer, collator)
-        return Sample(tuple(rows), tuple(dropped), looked_at, reason, tokenizer, lengths)
+        return Sample(tuple(rows), tuple(dropped), looked_at, reason, None, lengths)
 
 
 def _spread(length: int, count: int) -> list[int]:

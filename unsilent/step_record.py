@@ -26,10 +26,11 @@ class MicroBatch:
         loss: As the loop computed it, before the Trainer divides or replaces anything; None where it was not seen.
         share: What the loop adds to the loss of the step, which it divides by accumulation; None where not seen.
         own_loss: The loss inside the model's output; None where there is none.
-        logits: Largest absolute logit at the last position of each row.
+        logits: Largest logit at the last position of the rows.
         supervised: Labels that are learnt from.
         rows: Rows of the batch.
-        constant: The loss was not computed from anything that requires a gradient.
+        constant: The loss requires a gradient, and was not computed from anything.
+        connected: A backward pass from the loss can reach something; None where the loss was not seen.
     """
 
     loss: torch.Tensor | float | None = None
@@ -39,6 +40,7 @@ class MicroBatch:
     supervised: torch.Tensor | None = None
     rows: int | None = None
     constant: bool = False
+    connected: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,20 @@ class Numbers:
     supervised: int | None = None
     rows: int | None = None
     constant: bool = False
+    connected: bool | None = None
 
     @property
     def is_output_broken(self) -> bool:
-        """The model itself gave NaN or inf; without logits its own loss has to say so."""
-        seen = self.own_loss if self.logits is None else self.logits
-        return seen is not None and not math.isfinite(seen)
+        """The model itself gave NaN or inf; -inf masks logits on purpose. Without logits its loss has to say so."""
+        if self.logits is None:
+            return self.own_loss is not None and not math.isfinite(self.own_loss)
+        return math.isnan(self.logits) or self.logits == math.inf
+
+    @property
+    def is_own_loss(self) -> bool:
+        """The loop goes on with the loss that the model computed, and not with one of its own."""
+        known = self.loss is not None and self.own_loss is not None and self.connected is not None
+        return known and math.isclose(self.loss or 0.0, self.own_loss or 0.0, rel_tol=1e-3, abs_tol=1e-6)
 
     @property
     def is_loss_broken(self) -> bool:
@@ -160,7 +170,14 @@ def read_step(  # noqa: PLR0913 - all that a step showed
         supervised = take(one.supervised)
         numbers.append(
             Numbers(
-                loss, share, own_loss, logits, None if supervised is None else int(supervised), one.rows, one.constant
+                loss,
+                share,
+                own_loss,
+                logits,
+                None if supervised is None else int(supervised),
+                one.rows,
+                one.constant,
+                one.connected,
             )
         )
     has_moved, scaled_by = take(moved), take(scale)

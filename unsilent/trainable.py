@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .adapted import active_adapters, adapter_parameters, is_adapted, own_parameters, untouched, unwrapped
+from .adapted import active_adapters, is_adapted, own_parameters, tuner_parameters, untouched, unwrapped
 from .outcome import failed, passed, skipped
 
 if TYPE_CHECKING:
@@ -69,15 +69,18 @@ def check_frozen_adapter(model: torch.nn.Module, stage: Stage = STAGE) -> Outcom
     """
     slug = "frozen-adapter"
     inner = unwrapped(model)
-    if not is_adapted(inner):
+    if not is_adapted(inner) and any(weight.requires_grad for weight in inner.parameters()):
         return skipped(slug, stage, NO_ADAPTER)
-    own = adapter_parameters(inner)
+    own = tuner_parameters(inner)
     frozen = [name for name, weight in own.items() if not weight.requires_grad]
-    if not own or len(frozen) < len(own):
+    second = [name for name in own if "lora_B" in name or "lora_embedding_B" in name]
+    # lora_A may be frozen on purpose (LoRA-FA); without lora_B, which begins at zero, nothing is ever learnt
+    if len(frozen) < len(own) and not (second and set(second) <= set(frozen)):
         note = f"{len(frozen)} of {len(own)} tensors of the adapter are frozen, {frozen[0]} first" if frozen else ""
         return passed(slug, stage, note)
-    names = active_adapters(inner)
-    declared = [name for name in names if getattr(inner.peft_config[name], "inference_mode", False)]
+    names = active_adapters(inner) if is_adapted(inner) else ["no adapter, the whole model"]
+    configs = getattr(inner, "peft_config", None) or {}
+    declared = [name for name in names if getattr(configs.get(name), "inference_mode", False)]
     return failed(
         slug,
         stage,
@@ -129,6 +132,7 @@ def _not_adapted(tuner: Any, config: Any, adapter: str) -> Iterator[str]:  # noq
     """Yield what the configuration asks for and the model does not have."""
     covered: list[str] = []
     matched: list[str] = []
+    every = [f".{name}." for name, _ in tuner.model.named_modules()]
     for name, module in tuner.model.named_modules():
         if any(name.startswith(f"{above}.") for above in covered):
             continue
@@ -138,22 +142,14 @@ def _not_adapted(tuner: Any, config: Any, adapter: str) -> Iterator[str]:  # noq
             matched.append(name)
     targets = config.target_modules
     if isinstance(targets, set | list | tuple):
-        parts = [f".{name}." for name in [*covered, *matched]]
-        left_out = _excluded(config)
+        # a module that is there and has no adapter was excluded, or is named below
         yield from (f"{target} (no module has this name)" for target in sorted(targets)
-                    if not left_out & {target, target.rpartition(".")[2]}
-                    and not any(f".{target}." in part for part in parts))  # fmt: skip
+                    if not any(f".{target}." in name for name in every))  # fmt: skip
     layers = getattr(config, "layers_to_transform", None)
     for layer in [layers] if isinstance(layers, int) else layers or ():
         if not any(f".{layer}." in f".{name}." for name in covered):
             yield f"layer {layer}"
     yield from matched
-
-
-def _excluded(config: Any) -> set[str]:  # noqa: ANN401 - a configuration of PEFT
-    """Names that ``exclude_modules`` takes out of what ``target_modules`` puts in."""
-    excluded = getattr(config, "exclude_modules", None) or ()
-    return {excluded} if isinstance(excluded, str) else set(excluded)
 
 
 def _adapters_in(module: Any) -> set[str]:  # noqa: ANN401 - a layer of PEFT, or any module

@@ -35,7 +35,7 @@ SMALLEST_LOSS = 1e-3  # below it a loss scatters by factors that mean nothing
 
 GROWTH = 100.0  # times the start: orders of magnitude; 45 passed in a healthy spike, RMSprop at rate 1.0 made 1e4
 FORETOLD = 1e3  # times the start: NaN after such a norm, even if it had passed, is its end and no accident
-AT_ONCE = 1e6  # times the start: no spike that passed came near it, and the next norm may be NaN
+AT_ONCE = 1e6  # times the start: the next norm may be NaN; one bad batch can do that too, so this needs another sign
 LARGE_NORM = 10.0  # a norm that was 1e-3 on a memorised batch may come back to 1, and 7 before clipping is healthy
 
 LEAST_RECORDS = 20  # fewer say nothing about a slope
@@ -56,7 +56,9 @@ class Divergence:
     stay below takes the answer back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rise: float = RISE) -> None:
+        """Choose how many times the start is above it; less will do where another sign has to confirm it."""
+        self.rise = rise
         self.began: int | None = None  # the step at which the rise began
         self.risen = False
         self._first: list[tuple[int, float]] = []
@@ -101,7 +103,7 @@ class Divergence:
             self._noise += max(SMOOTHING, 1 / self._pairs) * (abs(logarithm - self._last) - self._noise)
         self._last = logarithm
         patience = max(SUSTAINED, SHARE * self._count)
-        if self.start <= 0 or value <= max(RISE * self.start, self.start + LEAST_RISE):
+        if self.start <= 0 or value <= max(self.rise * self.start, self.start + LEAST_RISE):
             self._below, self._above = self._below + 1, 0
             if not self.risen or self._below >= patience:
                 self.risen, self.began = False, None
@@ -138,6 +140,7 @@ class Explosion:
     def __init__(self) -> None:
         self.began: int | None = None  # the step at which the growth began
         self.exploded = False
+        self.is_huge = False  # the last value alone lies where no spike that passed has been
         self.start: float | None = None
         self._above = 0
         self._count = 0
@@ -161,8 +164,8 @@ class Explosion:
             self._above += 1
         else:
             self._above = max(self._above - 1, 0)
-        at_once = value > AT_ONCE * self.start
-        self.exploded = self.exploded or self._above >= SUSTAINED or (at_once and self._above > 0)
+        self.is_huge = value > max(AT_ONCE * self.start, LARGE_NORM)
+        self.exploded = self.exploded or self._above >= SUSTAINED
         return self.exploded
 
     def evidence(self) -> dict[str, object]:

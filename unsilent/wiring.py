@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .adapted import unwrapped
+from .adapted import predicts_next_token, unwrapped
 from .memory import check_batch
 from .optimization import check_lr, check_optimizer
 from .outcome import skipped
@@ -44,6 +44,7 @@ class Run:
         collate: Turns a list of rows into a batch.
         tokenizer: For the identities of special tokens.
         max_steps: Optimizer steps; 0 where nobody knows.
+        has_own_loss: The loss is computed by somebody's own code, from labels that may rightly be shifted already.
     """
 
     model: torch.nn.Module
@@ -55,12 +56,15 @@ class Run:
     collate: Callable[[list[Any]], Any] | None = None
     tokenizer: Any = None
     max_steps: int = 0
+    has_own_loss: bool = False
 
 
 def check_wiring(run: Run) -> list[Outcome]:
     """Ask every check before the first step; what cannot be asked is skipped with its reason."""
     model = unwrapped(run.model)
-    if run.dataset is None or run.collate is None:
+    if not predicts_next_token(model):
+        sample = Sample(reason="not a causal language model: its labels mean something else")
+    elif run.dataset is None or run.collate is None:
         sample = Sample(reason="no data set with a collator could be seen", tokenizer=run.tokenizer)
     else:
         sample = read_sample(run.dataset, run.collate, tokenizer=run.tokenizer)
@@ -81,6 +85,9 @@ def check_wiring(run: Run) -> list[Outcome]:
         check_fp16(model, arguments=run.arguments, scaler=run.scaler),
         check_overflow(model, longest, arguments=run.arguments),
     ]
+    if run.has_own_loss:
+        own = skipped("labels-preshifted", STAGE, "the loss is computed by code of one's own, which may not shift")
+        outcomes = [own if outcome.slug == own.slug and outcome.status == "failed" else outcome for outcome in outcomes]
     return [*outcomes, _check_plan(run, longest)]
 
 

@@ -98,9 +98,9 @@ def test_guard_finds_a_loss_that_is_nothing(tmp_path: Path) -> None:
         def compute_loss(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as Trainer has it
             return super().compute_loss(*args, **kwargs) * 0.0
 
-    found = trainers.caught(trainers.make_trainer(tmp_path, kind=Silenced))
+    found = trainers.caught(trainers.make_trainer(tmp_path, kind=Silenced, max_steps=12))
 
-    assert (found.failure.slug, found.step) == ("zero-loss", 1)
+    assert (found.failure.slug, found.step) == ("zero-loss", 10)
     assert found.evidence["raw_loss"] == 0.0
 
 

@@ -58,7 +58,7 @@ def test_unsilent_knows_nothing_of_homework(path: Path) -> None:
 
 # The rooms of `unsilent`: a stage may use its own room and what all share, never another stage's.
 ROOMS = {
-    "wiring": {"wiring", "rows", "samples", "collated", "shifts", "precision", "memory"},
+    "wiring": {"wiring", "rows", "samples", "child", "collated", "shifts", "precision", "memory"},
     "guard": {"monitor", "judgement", "live", "gradients", "movement", "step_record"},
     "runs": {"runs", "reading", "run_logs", "log_text", "event_files", "symptoms"},
     "adapter": {"adapters", "adapter_folder", "tensor_files", "loaders"},

@@ -32,17 +32,39 @@ def test_active_adapter_alone_counts() -> None:
     assert adapted.active_adapters(model) == ["default"]
 
 
+def test_part_called_module_is_not_the_whole() -> None:
+    """Somebody's model may have a backbone of this name, and a head beside it."""
+    model = torch.nn.Module()
+    model.module, model.head = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
+
+    assert adapted.unwrapped(model) is model
+    assert adapted.unwrapped(torch.nn.DataParallel(model.head)) is model.head
+
+
+def test_model_for_something_else_is_told() -> None:
+    """By its class, also below an adapter."""
+
+    class BertForTokenClassification(torch.nn.Module):
+        """A name is enough."""
+
+    assert not adapted.predicts_next_token(BertForTokenClassification())
+    assert adapted.predicts_next_token(trainers.fresh_adapter())
+    assert adapted.predicts_next_token(torch.nn.Linear(1, 1))
+
+
 def test_adapter_may_be_named_by_a_string() -> None:
-    """As models without PEFT's list have it."""
+    """As models without PEFT's list have it; transformers' own models have a method."""
+    assert adapted.active_adapters(SimpleNamespace(active_adapters=lambda: ["a"], peft_config={"a": 1})) == ["a"]
     assert adapted.active_adapters(SimpleNamespace(active_adapter="one", peft_config={"one": 1})) == ["one"]
 
 
 def test_tuner_that_cannot_be_listed_counts_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where PEFT fails, every parameter is looked at."""
-    model = trainers.fresh_adapter()
+    """Where PEFT fails, what is called lora is looked at, else every parameter."""
+    model, other = trainers.fresh_adapter(), SimpleNamespace(peft_config={"x": 1}, named_parameters=lambda: [("w", 1)])
     monkeypatch.setattr(adapted, "own_parameters", lambda *_: 1 / 0)
 
-    assert len(adapted.adapter_parameters(model)) == len(list(model.parameters()))
+    assert len(adapted.adapter_parameters(model)) == 28
+    assert adapted.adapter_parameters(other) == {"w": 1}
     assert len(adapted.adapter_parameters(support.tiny_model())) == 20
 
 

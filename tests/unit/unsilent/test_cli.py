@@ -68,7 +68,7 @@ def test_explain_a_symptom(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     printed = capsys.readouterr().out
     assert "seen: grad_norm nan, loss zero" in printed
     assert printed.splitlines()[2].startswith("1. nan-grad-norm")
-    assert "next: unsilent check run PATH" in printed
+    assert "next: TrainingGuard().attach(trainer)" in printed
 
 
 def test_explain_a_symptom_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import itertools
 import random
 from pathlib import Path
 from typing import Any
@@ -218,6 +220,117 @@ def test_hooks_go_away_however_it_ends(tmp_path: Path, error: BaseException) -> 
 
     assert trainers.leftovers(trainer.model) == before
     assert not {"compute_loss", "training_step"} & vars(trainer).keys()
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["function", "partial"])
+def test_loss_of_ones_own_on_the_trainer_stays(tmp_path: Path, plain: bool) -> None:  # noqa: FBT001
+    """Somebody has put a compute_loss on the trainer: it is used, and still there afterwards."""
+    trainer = trainers.make_trainer(tmp_path)
+    real, asked = trainer.compute_loss, []
+
+    def half(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as Trainer has it
+        asked.append(1)
+        return real(*args, **kwargs) * 0.5
+
+    own = half if plain else functools.partial(half)
+    trainer.compute_loss = own
+    TrainingGuard().attach(trainer)
+    trainer.train()
+
+    assert len(asked) == 4
+    assert trainer.compute_loss is own
+
+
+def test_two_guards_see_the_same(tmp_path: Path) -> None:
+    """Each puts its wrappers around the other's."""
+    rows = faults.mask_rows(trainers.counting_rows(64), 4, 8)
+    trainer = trainers.make_trainer(tmp_path, rows=rows, train_sampling_strategy="sequential")
+    first, second = TrainingGuard(on_finding="warn").attach(trainer), TrainingGuard().attach(trainer)
+    with pytest.warns(UserWarning, match="labels-all-masked"), pytest.raises(FailureFound, match="labels-all-masked"):
+        trainer.train()
+
+    assert [guard.report.findings[0].slug for guard in (first, second)] == ["labels-all-masked"] * 2
+    assert not {"compute_loss", "training_step"} & vars(trainer).keys()
+
+
+def test_copied_trainer_trains_the_copy(tmp_path: Path) -> None:
+    """And not the one that it was copied from."""
+    trainer = trainers.make_trainer(tmp_path)
+    TrainingGuard().attach(trainer)
+    other = copy.deepcopy(trainer)
+    other.train()
+
+    assert (other.state.global_step, trainer.state.global_step) == (4, 0)
+
+
+class Counting(Noisy):
+    """A data set that gives another row each time it is asked."""
+
+    def __init__(self) -> None:
+        """Start counting."""
+        super().__init__()
+        self.asked = itertools.count()
+
+    def __getitem__(self, index: int) -> dict[str, list[int]]:
+        """The next row, whatever the index."""
+        return self.rows[next(self.asked) % len(self.rows)]
+
+
+def test_looking_at_rows_is_not_seen_by_the_data_set(tmp_path: Path) -> None:
+    """A counter inside it stands where it stood."""
+    watched, plain = Counting(), Counting()
+    trainers.guarded(trainers.make_trainer(tmp_path, rows=watched))
+    trainers.make_trainer(tmp_path, rows=plain).train()
+
+    assert next(watched.asked) == next(plain.asked)
+
+
+def test_loss_of_zero_at_some_steps_is_healthy(tmp_path: Path) -> None:
+    """As when every reward of a group is the same: the loss is not the model's own."""
+
+    class Rewarded(Trainer):  # type: ignore[misc] # untyped
+        def compute_loss(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as Trainer has it
+            return super().compute_loss(*args, **kwargs) * float(self.state.global_step % 3 == 2)
+
+    assert trainers.guarded(trainers.make_trainer(tmp_path, kind=Rewarded, max_steps=12)).report.findings == []
+
+
+def test_curriculum_is_healthy(tmp_path: Path) -> None:
+    """Easy rows, then hard ones: the loss rises, and the model does no worse on the first."""
+    easy, hard = trainers.counting_rows(40), trainers.class_rows(400, filler=9)
+    rows = [*easy, *hard]
+    model = trainers.memorised_model(easy[:16])
+    options: dict[str, Any] = {"train_sampling_strategy": "sequential", "max_steps": 40, "learning_rate": 1e-4}
+
+    assert trainers.guarded(trainers.make_trainer(tmp_path, model, rows, **options)).report.findings == []
+
+
+def test_labels_masked_by_the_trainer_itself_are_seen(tmp_path: Path) -> None:
+    """What the model is called with counts, not what the loader gave."""
+
+    class Masking(Trainer):  # type: ignore[misc] # untyped
+        def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            masked = inputs | {"labels": torch.full_like(inputs["labels"], -100)}
+            return super().training_step(model, masked, *args, **kwargs)
+
+    with pytest.raises(FailureFound, match="labels-all-masked"):
+        trainers.guarded(trainers.make_trainer(tmp_path, kind=Masking))
+
+
+def test_adapter_switched_off_is_found(tmp_path: Path) -> None:
+    """Under disable_adapter() nothing that is trained takes part."""
+
+    class Disabled(Trainer):  # type: ignore[misc] # untyped
+        def compute_loss(self, model: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            with model.disable_adapter():
+                return super().compute_loss(model, *args, **kwargs)
+
+    model = trainers.fresh_adapter()
+    model.enable_input_require_grads()
+    with pytest.raises(FailureFound, match="checkpointing-detached") as found:
+        trainers.guarded(trainers.make_trainer(tmp_path, model, kind=Disabled))
+
+    assert found.value.step == 1
 
 
 def test_training_twice_is_watched_twice(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from types import SimpleNamespace
 from typing import Any
@@ -20,9 +21,10 @@ def judge(**options: Any) -> Judge:  # noqa: ANN401 - fields of Live
     model = torch.nn.Linear(2, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     trainable = dict(model.named_parameters())
-    settings: dict[str, Any] = {"executed": set(trainable)}
+    settings: dict[str, Any] = {"executed": dict.fromkeys(trainable)}
     one = Judge(Live(model, optimizer, trainable, **settings | options))
     assert one(fine(1)) == []
+    model.weight.grad = torch.full((1, 2), math.nan)
     return one
 
 
@@ -46,24 +48,13 @@ BROKEN = {"weight": math.nan, "bias": 0.5}
     ("changes", "slug"),
     [
         ({"micro_batches": [Numbers(supervised=0, rows=2)]}, "labels-all-masked"),
-        ({"micro_batches": [Numbers(supervised=0, rows=1)]}, "labels-all-masked"),
         ({"micro_batches": [Numbers(loss=0.1, logits=math.inf)]}, "nan-masked"),
         ({"micro_batches": [Numbers(loss=0.1, own_loss=math.nan)]}, "nan-masked"),
         ({"micro_batches": [Numbers(loss=0.1, constant=True)]}, "nan-masked"),
         ({"micro_batches": [Numbers(loss=math.inf, supervised=3)]}, "nan-grad-norm"),
         ({"gradients": [(1, BROKEN)], "norms": BROKEN}, "nan-grad-norm"),
-        ({"gradients": [], "norms": {}}, "checkpointing-detached"),
     ],
-    ids=[
-        "labels",
-        "one row",
-        "finite loss of inf",
-        "own loss",
-        "constant",
-        "infinite loss",
-        "gradient",
-        "nothing came",
-    ],
+    ids=["labels", "finite loss of inf", "own loss", "constant", "infinite loss", "gradient"],
 )
 def test_one_step_has_one_root(changes: dict[str, Any], slug: str) -> None:
     """Whatever it looks like, one cause."""
@@ -74,35 +65,105 @@ def test_one_step_has_one_root(changes: dict[str, Any], slug: str) -> None:
     "changes",
     [
         {"micro_batches": [Numbers(supervised=0, rows=1), Numbers(supervised=4, rows=1)]},
+        {"micro_batches": [Numbers(supervised=0, rows=1)]},
+        {"micro_batches": [Numbers(loss=2.0, logits=-math.inf)]},
+        {"gradients": [], "norms": {}},
         {"micro_batches": []},
         {"lr": None},
         {"lr": 0.0},
         {"gradients": [(1, BROKEN)], "norms": BROKEN, "scaled": True, "scale": 65536.0},
         {"gradients": [(1, {"bias": 0.5})], "norms": {"bias": 0.5}},
     ],
-    ids=["one masked row", "nothing seen", "no rate known", "one step at 0", "a scaler's skip", "an expert unused"],
-)
+    ids=[
+        "one masked row", "a batch of one", "masked logits", "a batch skipped", "nothing seen", "no rate known",
+        "one step at 0", "a scaler's skip", "an expert unused",
+    ],
+)  # fmt: skip
 def test_healthy_step_has_no_finding(changes: dict[str, Any]) -> None:
     """Each looks like a failure and is none."""
     assert judge()(fine(2, **changes)) == []
 
 
-def test_gradients_of_zero_without_known_labels_get_three_steps() -> None:
-    """A batch without labels looks the same; three in a row do not happen."""
-    one, zero = judge(), {"weight": 0.0, "bias": 0.0}
-    steps = [
-        one(fine(step, micro_batches=[Numbers(loss=1.0)], gradients=[(1, zero)], norms=zero)) for step in (2, 3, 4)
+ZERO = {"weight": 0.0, "bias": 0.0}
+
+
+def test_gradients_of_zero_at_the_models_own_loss_are_found_at_once() -> None:
+    """Labels are there, and the loss is that of the model."""
+    numbers = Numbers(loss=2.0, own_loss=2.0, supervised=8, connected=True)
+
+    assert slugs(judge()(fine(2, micro_batches=[numbers], gradients=[(1, ZERO)], norms=ZERO))) == ["weights-unchanged"]
+
+
+def test_gradients_of_zero_at_a_loss_of_ones_own_get_ten_steps() -> None:
+    """All rewards are equal, all margins kept: healthy, unless nothing else has ever come."""
+    model = torch.nn.Linear(2, 1)
+    trainable = dict(model.named_parameters())
+    silent = Judge(Live(model, torch.optim.SGD(model.parameters(), lr=0.1), trainable))
+    zero: dict[str, Any] = {"micro_batches": [Numbers(loss=1.0)], "gradients": [(1, ZERO)], "norms": ZERO}
+    found = [slugs(silent(fine(step, **zero))) for step in range(1, 11)]
+    later = judge()
+
+    assert found == [[]] * 9 + [["weights-unchanged"]]
+    assert [later(fine(step, **zero)) for step in range(2, 20)] == [[]] * 18
+
+
+def test_steps_without_any_gradient_get_three() -> None:
+    """A loop may skip a batch; at the first step a loss that could have reached something decides."""
+    later = judge()
+    found = [slugs(later(fine(step, gradients=[], norms={}))) for step in (2, 3, 4)]
+    model = torch.nn.Linear(2, 1)
+    first = Judge(Live(model, torch.optim.SGD(model.parameters(), lr=0.1), dict(model.named_parameters())))
+
+    assert found == [[], [], ["checkpointing-detached"]]
+    assert slugs(first(fine(1, micro_batches=[Numbers(loss=1.0, connected=True)], gradients=[], norms={}))) == [
+        "checkpointing-detached"
     ]
 
-    assert [slugs(found) for found in steps] == [[], [], ["weights-unchanged"]]
+
+def test_rows_of_one_without_a_label_get_three_steps() -> None:
+    """One row in sixty-four without a label is healthy in batches of one, too."""
+    one = judge()
+    empty: dict[str, Any] = {"micro_batches": [Numbers(supervised=0, rows=1)], "norms": {"weight": 0.0}}
+    found = [slugs(one(fine(step, **empty))) for step in (2, 3, 4)]
+
+    assert found == [[], [], ["labels-all-masked"]]
+
+
+def test_loss_with_gradients_was_made_of_something() -> None:
+    """Labels of a kind that is not understood are no finding."""
+    assert judge()(fine(2, micro_batches=[Numbers(loss=1.1, supervised=0, rows=4)])) == []
+
+
+def test_lower_layers_that_lose_their_gradients_get_three_steps() -> None:
+    """All that take part before the first that receives one."""
+    one = judge()
+    one.live.executed = {"weight": None, "bias": None}
+    cut: dict[str, Any] = {"gradients": [(1, {"bias": 1.0})], "norms": {"bias": 1.0}}
+
+    assert [slugs(one(fine(step, **cut))) for step in (2, 3, 4)] == [[], [], ["checkpointing-detached"]]
+
+
+def test_rise_on_other_rows_is_no_divergence() -> None:
+    """Harder rows make a higher loss; the first batch tells."""
+    model = torch.nn.Linear(2, 1)
+    live = Live(model, torch.optim.SGD(model.parameters(), lr=0.1), dict(model.named_parameters()))
+    answers = itertools.chain([False], itertools.repeat(True))
+    live.has_got_worse = lambda: next(answers)  # type: ignore[method-assign] # one no, then yes
+    one = Judge(live)
+    losses = [1.0] * 6 + [3.0] * 60
+    found = [slugs(one(fine(step, micro_batches=[Numbers(loss=loss)]))) for step, loss in enumerate(losses, start=1)]
+    said = [step for step, slugs_found in enumerate(found, start=1) if slugs_found]
+
+    assert found[said[0] - 1] == ["loss-diverging"]
+    assert said[0] > 20
 
 
 def test_tiny_gradients_are_not_zero() -> None:
     """Squares of 1e-30 underflow, the gradients do not."""
-    one, zero = judge(), {"weight": 0.0, "bias": 0.0}
+    one = judge()
     one.live.trainable["weight"].grad = torch.full((1, 2), 1e-30)
 
-    assert one(fine(2, gradients=[(1, zero)], norms=zero)) == []
+    assert one(fine(2, gradients=[(1, ZERO)], norms=ZERO)) == []
 
 
 def test_huge_gradients_are_not_broken() -> None:

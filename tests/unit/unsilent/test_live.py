@@ -29,7 +29,7 @@ def test_module_is_named_where_the_model_can_be_called_again() -> None:
 @pytest.mark.parametrize(
     ("gradient", "norm", "finite", "there"),
     [
-        (None, math.nan, False, False),
+        (None, math.nan, True, False),
         (0.0, math.nan, True, False),
         (1e30, 2e30, True, True),
         (math.inf, math.inf, False, True),
@@ -43,7 +43,7 @@ def test_gradient_is_looked_at(gradient: float | None, norm: float, finite: bool
     live = Live(torch.nn.Linear(1, 1), None, {"weight": weight})
 
     assert live.wide_norm("weight") == pytest.approx(norm, nan_ok=True)
-    assert (live.is_finite("weight"), live.has_gradient) == (finite, there)
+    assert (live.is_finite("weight"), live.has_gradient(["weight"])) == (finite, there)
 
 
 def test_accumulation_is_no_step() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,16 +68,14 @@ def test_model_of_ones_own_is_watched() -> None:
 
 
 def test_model_without_anything_to_train_is_said() -> None:
-    """Nothing requires a gradient and there is no adapter: nothing to watch, and no crash."""
+    """Nothing requires a gradient, with no adapter to blame: what looks like training is none."""
     model = support.tiny_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     model.requires_grad_(requires_grad=False)
     monitor = StepMonitor(model, optimizer)
     monitor.after_backward(1.0)
-    monitor.before_step()
-    monitor.after_step()
-
-    assert monitor.findings == []
+    with pytest.raises(FailureFound, match="frozen-adapter"):
+        monitor.before_step()
 
 
 def test_disabled_scaler_is_none() -> None:
@@ -117,12 +117,11 @@ def test_logits_may_be_missing_or_odd() -> None:
 
 
 def test_evaluation_is_not_watched() -> None:
-    """Forward passes in evaluation mode, or without gradients, are nobody's training."""
-    model = support.tiny_model().eval()
+    """Forward passes without gradients are nobody's training."""
+    model = support.tiny_model()
     monitor = StepMonitor(model, torch.optim.SGD(model.parameters(), lr=0.1))
-    model(input_ids=torch.ones(1, 4, dtype=torch.long))
     with torch.no_grad():
-        model.train()(input_ids=torch.ones(1, 4, dtype=torch.long))
+        model(input_ids=torch.ones(1, 4, dtype=torch.long))
     monitor.close()
 
     assert monitor._now.logits is None
@@ -147,6 +146,60 @@ def test_classes_are_counted_whole() -> None:
     monitor.close()
 
     assert (int(monitor._now.supervised or 0), monitor._now.rows) == (2, 3)
+
+
+def test_copies_and_saved_models_are_watched_by_nobody(tmp_path: Path) -> None:
+    """An average of weights copies the model while it trains, a callback may save it whole."""
+    model = support.tiny_model()
+    monitor = StepMonitor(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    torch.save(model, tmp_path / "whole.pt")
+    others = [copy.deepcopy(model), torch.load(tmp_path / "whole.pt", weights_only=False)]
+    for other in others:
+        other(input_ids=torch.ones(1, 4, dtype=torch.long))
+    monitor.close()
+
+    assert (monitor._now.logits, monitor._live.executed) == (None, {})
+
+
+def test_complex_and_lazy_parameters_are_no_obstacle() -> None:
+    """Both parts of a complex gradient are measured; what has no shape yet is left alone."""
+
+    class Odd(torch.nn.Module):
+        """One of each."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.phase = torch.nn.Parameter(torch.ones(2, dtype=torch.complex64))
+            self.later = torch.nn.LazyLinear(2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (self.phase * x).abs()
+
+    model = Odd()
+    monitor = StepMonitor(model, torch.optim.SGD([model.phase], lr=0.1))
+    loss = model(torch.ones(2)).sum()
+    loss.backward()
+    monitor.after_backward(loss)
+    monitor.before_step()
+    monitor.close()
+
+    assert monitor.findings == []
+
+
+def test_optimizer_that_stops_later_is_found() -> None:
+    """Weights are watched anew every fifty steps."""
+    model = trainers.fresh_adapter()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+
+    def give_up(loss: torch.Tensor, number: int) -> torch.Tensor:
+        if number == 45:
+            faults.never_step(optimizer)
+        return loss
+
+    with pytest.raises(FailureFound, match="weights-unchanged") as found:
+        trainers.loop(model, optimizer=optimizer, steps=60, before_backward=give_up)
+
+    assert found.value.step == 54
 
 
 def test_risk_is_said_and_no_more() -> None:
