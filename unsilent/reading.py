@@ -41,10 +41,13 @@ class Span:
     step: int = 0
     records: list[LogRecord] = field(default_factory=list)
     before: list[LogRecord] = field(default_factory=list)
+    longest: Span | None = None
 
     def add(self, position: int, record: LogRecord, before: deque[LogRecord], *, holds: bool) -> None:
         """Take the next record, that holds or not."""
         if not holds:
+            if self.count > (self.longest.count if self.longest else 0):
+                self.longest = Span(self.count, self.count, self.step, self.records, self.before)
             self.count = 0
             return
         if self.count == 0:

@@ -157,7 +157,9 @@ def _nan_grad_norm(reading: Reading) -> Outcome:
     norms, losses = reading.bad_norms, reading.bad_losses
     if reading.always("grad_norm", "absent") and not losses.total:
         return skipped(slug, "runs", "no grad_norm in the log")
-    stays = norms.count and (reading.nan_norms.count or norms.count > SCALER_SKIPS)
+    # a scaler that has skipped before may be about to, where the log ends
+    skips_again = norms.count == 1 < norms.total and not losses.total and not reading.no_loss.total
+    stays = norms.count and not skips_again and (reading.nan_norms.count or norms.count > SCALER_SKIPS)
     if stays or (norms.count and losses.count):
         got = f"{norms.records[0].grad_norm} from there to the end ({norms.count} of {reading.count} records)"
         if reading.no_loss.count:
@@ -180,6 +182,8 @@ def _loss_sign(reading: Reading) -> str:
 def _zero_loss(reading: Reading) -> Outcome:
     """0.0 again and again, beside a norm that says that nothing was learnt."""
     span = reading.no_loss
+    if span.longest and span.longest.count > max(span.count, ZEROS):
+        span = span.longest  # and then it went on, as after a restart from before
     if reading.always("loss", "absent"):
         return skipped("zero-loss", "runs", "no loss in the log")
     no_label = reading.bad_losses.count >= ZEROS and reading.always("grad_norm", "zero")
@@ -202,7 +206,8 @@ def _zero_loss(reading: Reading) -> Outcome:
             "every label masked; a log cannot tell a loss of zero from NaN",
             "loss 0.0 grad_norm 0.0 labels masked",
         )
-    got = f"loss 0.0 from there to the end ({span.count} of {reading.count} records): {likely}"
+    till = "to the end" if span is reading.no_loss else "on"
+    got = f"loss 0.0 from there {till} ({span.count} of {reading.count} records): {likely}"
     return _finding("zero-loss", got, reading.at(span.step), _around(span, reading) | {"likely": likely}, signs)
 
 
@@ -269,7 +274,7 @@ def _not_decreasing(reading: Reading) -> Outcome:
     if not alive:
         return skipped(slug, "runs", "no finite loss above 0 in the log")
     no_gradient = reading.always("grad_norm", "zero") and alive >= REPEATED
-    no_rate = reading.rates.get("zero", 0) == reading.count and alive >= LEAST_RECORDS
+    no_rate = reading.rates.get("zero", 0) == reading.count and alive >= REPEATED
     if not (no_gradient or no_rate or reading.flatness.is_flat):
         if alive < LEAST_RECORDS:
             few = f"{alive} records of a loss; {LEAST_RECORDS} are needed to say that it is flat"

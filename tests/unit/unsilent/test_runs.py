@@ -202,3 +202,43 @@ def test_healthy_series_have_no_finding(tmp_path: Path, seed: int, count: int, s
     }
 
     assert judge(tmp_path, rows[form]) == []
+
+
+def test_zero_in_the_middle_is_found(tmp_path: Path) -> None:
+    """Forty records of 0.0 and 0.0, then a loss again: nothing was learnt from those."""
+    lines = [f"step {step} loss {2 - step / 100} grad_norm 1.2" for step in range(1, 100)]
+    lines[30:70] = [f"step {step} loss 0.0 grad_norm 0.0" for step in range(31, 71)]
+    (tmp_path / "log.txt").write_text("\n".join(lines))
+    finding = support.only_finding(read_run(tmp_path / "log.txt"))
+
+    assert (finding.slug, finding.step) == ("zero-loss", 31)
+    assert "loss 0.0 from there on (40 of 99 records)" in finding.message
+
+
+def test_scaler_may_skip_where_the_log_ends(tmp_path: Path) -> None:
+    """It has done so before, and it passed."""
+    norms = ["inf", *["1.2"] * 20, "nan"]
+    lines = [f"step {step} loss {2 - step / 30:.3f} grad_norm {norm}" for step, norm in enumerate(norms, start=1)]
+    (tmp_path / "log.txt").write_text("\n".join(lines))
+
+    assert read_run(tmp_path / "log.txt").findings == []
+
+
+def test_rate_of_zero_in_a_short_log_is_found(tmp_path: Path) -> None:
+    """Fourteen records at a learning rate of 0 need no statistics."""
+    lines = [f"step {step} loss 2.{step % 7} grad_norm 1.2 learning_rate 0.0" for step in range(1, 15)]
+    (tmp_path / "log.txt").write_text("\n".join(lines))
+    finding = support.only_finding(read_run(tmp_path / "log.txt"))
+
+    assert finding.slug == "loss-not-decreasing"
+    assert finding.evidence["learning_rate_always_zero"] is True
+
+
+@pytest.mark.parametrize(
+    "text", ["| loss" + " " * 5000 + "| 2.0 |\n", "loss " + "7" * 300_000], ids=["blanks", "digits"]
+)
+def test_padding_is_no_obstacle(text: str, tmp_path: Path) -> None:
+    """Tables are padded with blanks; a pattern that tries them in every way would never end."""
+    (tmp_path / "log.txt").write_text(text)
+
+    assert read_run(tmp_path / "log.txt").findings == []
