@@ -39,7 +39,7 @@ def in_child(work: Callable[[], T]) -> T | str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking a process with threads: one of ours is used
         child = os.fork()
-    if not child:
+    if not child:  # pragma: no cover - in the child, unseen
         _work_and_end(work, reading, writing)
     os.close(writing)
     try:

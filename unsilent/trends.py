@@ -152,8 +152,6 @@ class Explosion:
         if not math.isfinite(value):
             foretold = self.start is not None and self._highest > max(FORETOLD * self.start, LARGE_NORM)
             self.exploded = self.exploded or self._above > 0 or foretold
-            if self.exploded and self.began is None:
-                self.began = step
             return self.exploded
         if self.start is None:
             self.start = value if value > 0 else None

@@ -9,9 +9,16 @@ import pytest
 import support
 import torch
 
+from unsilent import samples
 from unsilent.collated import Row, lay_open
 
 TOKENIZER = support.tiny_tokenizer()
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are read here, where it is seen; ``test_child.py`` and ``test_guard.py`` fork."""
+    monkeypatch.setattr(samples, "in_child", lambda work: work())
 
 
 def opened(batch: Any, item: object = None, tokenizer: Any = None) -> Row:  # noqa: ANN401

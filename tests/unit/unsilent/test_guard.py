@@ -333,6 +333,25 @@ def test_adapter_switched_off_is_found(tmp_path: Path) -> None:
     assert found.value.step == 1
 
 
+class Refuse(TrainerCallback):  # type: ignore[misc] # untyped
+    """Raises before the first step."""
+
+    def on_step_begin(self, *_: object, **__: object) -> None:
+        """Raise."""
+        raise RuntimeError("not today")
+
+
+def test_run_without_a_step_passes_nothing(tmp_path: Path) -> None:
+    """What watches steps is skipped, and says so."""
+    trainer = trainers.make_trainer(tmp_path, callbacks=[Refuse()])
+    guard = TrainingGuard(wiring=False).attach(trainer)
+    with pytest.raises(RuntimeError, match="not today"):
+        trainer.train()
+
+    assert guard.report.verdict() == "undecided"
+    assert trainers.unseen(guard.report)["nan-grad-norm"] == "no step was taken"
+
+
 def test_training_twice_is_watched_twice(tmp_path: Path) -> None:
     """The guard stays with its trainer."""
     trainer = trainers.make_trainer(tmp_path)

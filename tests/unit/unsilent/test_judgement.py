@@ -132,6 +132,14 @@ def test_rows_of_one_without_a_label_get_three_steps() -> None:
     assert found == [[], [], ["labels-all-masked"]]
 
 
+def test_masked_micro_batch_may_have_a_loss() -> None:
+    """One of two, by a loss of one's own: found, without the sign of 0.0."""
+    ones = [Numbers(loss=1.0, supervised=8, rows=2), Numbers(loss=1.1, supervised=0, rows=2)]
+    outcomes = judge()(fine(2, micro_batches=ones))
+
+    assert [outcome.slug for outcome in outcomes] == ["labels-all-masked"]
+
+
 def test_loss_with_gradients_was_made_of_something() -> None:
     """Labels of a kind that is not understood are no finding."""
     assert judge()(fine(2, micro_batches=[Numbers(loss=1.1, supervised=0, rows=4)])) == []

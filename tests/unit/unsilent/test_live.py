@@ -10,6 +10,7 @@ import torch
 import trainers
 
 from unsilent.live import Live
+from unsilent.step_record import Numbers, StepRecord
 
 
 def test_module_is_named_where_the_model_can_be_called_again() -> None:
@@ -24,6 +25,21 @@ def test_module_is_named_where_the_model_can_be_called_again() -> None:
     assert [live.first_module(number) for number in (2, 3, 4)] == [None, None, None]
     live.rerun = False
     assert live.first_module(1) is None
+
+
+def test_first_batch_is_asked_again() -> None:
+    """A model that has forgotten does worse on it; one that cannot be asked says nothing."""
+    model = trainers.fresh_adapter()
+    batch = {"input_ids": torch.arange(8)[None] + 3, "labels": torch.arange(8)[None] + 3}
+    live = Live(model, None, {}, batches=[batch])
+    live.remember(StepRecord(1, [Numbers(own_loss=float(model(**batch).loss.detach()))]))
+    before = live.has_got_worse()
+    model.get_base_model().model.norm.weight.data.mul_(-3)
+    after = live.has_got_worse()
+    live.first_batch = ({"unknown": 1}, 1.0)
+
+    assert (before, after, live.has_got_worse()) == (False, True, False)
+    assert not Live(model, None, {}).has_got_worse()
 
 
 @pytest.mark.parametrize(

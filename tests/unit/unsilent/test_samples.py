@@ -12,9 +12,16 @@ import support
 import torch
 from transformers import DataCollatorForLanguageModeling, default_data_collator
 
+from unsilent import samples
 from unsilent.samples import read_sample
 
 TOKENIZER = support.tiny_tokenizer()
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are read here, where it is seen; ``test_child.py`` and ``test_guard.py`` fork."""
+    monkeypatch.setattr(samples, "in_child", lambda work: work())
 
 
 def plain_rows(count: int) -> list[dict[str, list[int]]]:

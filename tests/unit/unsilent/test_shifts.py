@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import default_data_collator
 
+from unsilent import samples
 from unsilent.samples import read_sample
 from unsilent.shifts import check_shift
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are read here, where it is seen; ``test_child.py`` and ``test_guard.py`` fork."""
+    monkeypatch.setattr(samples, "in_child", lambda work: work())
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 import support
 import torch
 import trainers
+from transformers import default_data_collator
 
 from unsilent.adapted import untouched
 from unsilent.wiring import Run, check_wiring
@@ -21,6 +22,34 @@ def test_bare_model_is_judged_as_far_as_it_goes() -> None:
     assert outcomes["optimizer-misses-adapter"].reason == "no optimizer was given"
     assert outcomes["labels-all-masked"].reason == "no data set with a collator could be seen"
     assert outcomes["micro-batch-too-large"].reason == "the batch plan or its rows could not be seen"
+
+
+def test_other_kinds_of_models_keep_their_labels() -> None:
+    """Labels of a classifier are no tokens."""
+
+    class BertForTokenClassification(torch.nn.Linear):
+        """A name is enough."""
+
+    outcomes = check_wiring(Run(BertForTokenClassification(1, 1), dataset=[{"labels": [-100]}] * 4, collate=dict))
+
+    assert {outcome.reason for outcome in outcomes if outcome.slug in {"labels-all-masked", "eos-never-learnt"}} == {
+        "not a causal language model: its labels mean something else"
+    }
+
+
+def test_loss_of_ones_own_may_want_shifted_labels() -> None:
+    """Then the pattern alone proves nothing."""
+    rows = [
+        {"input_ids": list(range(seed, seed + 9)), "labels": [*range(seed + 1, seed + 9), -100]}
+        for seed in range(3, 20)
+    ]
+    collate = default_data_collator
+    status = [
+        next(one.status for one in check_wiring(run) if one.slug == "labels-preshifted")
+        for run in (Run(support.tiny_model(), dataset=rows, collate=collate, has_own_loss=own) for own in (False, True))
+    ]
+
+    assert status == ["failed", "skipped"]
 
 
 def test_every_failure_is_answered_once() -> None:
