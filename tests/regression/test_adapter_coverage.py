@@ -48,6 +48,7 @@ def test_check_finds_modules_that_lost_theirs() -> None:
     faults.drop_adapters(model)
     outcome = check_coverage(model)
 
+    assert outcome.status == "failed"
     assert outcome.evidence["missing"] == [f"model.layers.1.mlp.{name}_proj" for name in ("gate", "up", "down")]
 
 
