@@ -125,3 +125,11 @@ def test_rows_of_a_filtered_table_are_found(tmp_path: Path) -> None:
     assert [row.ids[2] for row in sample.rows] == [0, 1, 2, 3]
     assert ([row.ids[2] for row in sample.dropped], sample.looked_at) == ([4, 5, 6, 7, 8, 9], 10)
     assert read_sample(whole, default_data_collator).looked_at == 0
+
+
+def test_data_set_that_takes_its_process_down_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run goes on, and the rows are reported as unread."""
+    monkeypatch.setattr(samples, "in_child", lambda _: "the process that read rows died")
+    sample = read_sample(plain_rows(2), default_data_collator, tokenizer=TOKENIZER)
+
+    assert (sample.rows, sample.reason, sample.tokenizer) == ((), "the process that read rows died", TOKENIZER)
