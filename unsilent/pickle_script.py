@@ -2,11 +2,11 @@
 
 Reads the tensors of a pickle with torch's weights-only reader and writes them as safetensors; prints nothing, or one
 sentence that says why not. It imports nothing of ``unsilent``: nothing of the process that judges is in this one.
-"""  # pragma: no cover - runs in a child; its behaviour is tested through pickled_tensors
+"""
 
-from __future__ import annotations  # pragma: no cover - runs in a child
+from __future__ import annotations
 
-import sys  # pragma: no cover - runs in a child
+import sys
 
 MOST_GROWTH = 4  # times the file's size: tied weights are written once for each name
 FREE_GROWTH = 16_000_000  # bytes; small files may grow more
@@ -98,9 +98,10 @@ def main() -> None:  # pragma: no cover - runs in a child
     try:
         said = convert(source, target)
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is said in one sentence
-        lines = str(error).splitlines() or [""]
-        said = f"{type(error).__name__}: {lines[0]}"
-        said += next((f" {line.strip()}" for line in lines[1:] if "WeightsUnpickler error" in line), "")
+        text = (
+            str(error).rpartition("WeightsUnpickler error: ")[2].strip()
+        )  # without torch's advice to read it unsafely
+        said = f"torch cannot read it: {text.splitlines()[0] if text else type(error).__name__}"
     print(ascii(said[:500])[1:-1])
 
 

@@ -99,6 +99,9 @@ class PickleStack:
         else:
             self._push(Kind.TRUTH if line in (b"00", b"01") else int(line.rstrip(b"L"), 0))
 
+    def _float(self, raw: bytes) -> None:  # noqa: ARG002 - any float is only a number
+        self._push(Kind.NUMBER)
+
     def _skip(self, form: str) -> None:
         self._take(self._number(form))
         self._push(Kind.BYTES)

@@ -1,9 +1,9 @@
 """What a zip holds, read so strictly that no two readers can see different things in it.
 
 A zip says everything twice: in a directory at its end and in a header before each member. Readers believe one or the
-other, so what one of them inspects need not be what another loads. Accepted here is only a file that is covered from its
-first byte to its last by members and one directory, each header agreeing with its entry: no gap, no overlap, nothing
-before, between or behind. Files of ``torch.save``, Info-ZIP, Python and Finder are like that (tried with each but Finder).
+other, so what one of them inspects need not be what another loads. Accepted here is only a file that is covered from
+its first byte to its last by members and one directory, each header agreeing with its entry: no gap, no overlap,
+nothing before, between or behind. Files of ``torch.save``, Info-ZIP and Python are like that.
 
 Format: PKWARE's APPNOTE 6.3.10, sections 4.3.7 (header), 4.3.9 (descriptor), 4.3.12 (entry), 4.3.14-16 (ends), 4.5.3
 (sizes beyond 4 GB).

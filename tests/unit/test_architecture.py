@@ -61,7 +61,10 @@ ROOMS = {
     "wiring": {"wiring", "rows", "samples", "child", "collated", "shifts", "precision", "memory"},
     "guard": {"monitor", "judgement", "live", "gradients", "movement", "step_record"},
     "runs": {"runs", "reading", "run_logs", "log_text", "event_files", "symptoms"},
-    "adapter": {"adapters", "adapter_folder", "tensor_files", "loaders"},
+    "adapter": {
+        *("adapters", "adapter_folder", "tensor_files", "loaders", "plain_files", "zip_directory", "archives"),
+        *("pickles", "pickle_machine", "pickle_policy", "pickle_stack", "pickle_script", "pickled_tensors"),
+    },
     "evaluation": {"evaluation", "parity"},
 }
 SHARED = {"failures", "outcome", "manifest", "adapted", "randomness", "passes", "trainable", "optimization", "trends"}
