@@ -66,8 +66,8 @@ def unpack(archive: Path, target: Path, wanted: Callable[[PurePosixPath], bool])
         for left in target.iterdir():
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         raise ArchiveRefused(
-            f"Expected a plain zip, but got one that is not safe to unpack: {error}. Where: {archive}. What to do: look "
-            "at it by hand, or ask for it again, packed by a common program."
+            f"Expected a plain zip, but got one that is not safe to unpack: {error}. Where: {archive}. What to do: "
+            "look at it by hand, or ask for it again, packed by a common program."
         ) from error
     return [str(path) for path, _ in chosen]
 
@@ -90,9 +90,7 @@ def _checked(members: list[Member]) -> list[tuple[PurePosixPath, Member]]:
         if is_folder:
             folders.add(_folded(path))
         elif files.setdefault(_folded(path), (path, member))[1] is not member:
-            raise ZipRefused(
-                f"{member.name!a} is there twice, or differs from another name in upper and lower case alone"
-            )
+            raise ZipRefused(f"{member.name!a} is there twice, or differs in upper and lower case alone")
     if both := folders & files.keys():
         raise ZipRefused(f"{min(both)!a} is a file and a folder")
     return list(files.values())

@@ -14,7 +14,7 @@ OPEN_FILES = 64  # torch opens a handful
 
 
 def limit(cpu_seconds: int, data_bytes: int, file_bytes: int) -> None:  # pragma: no cover - runs in a child
-    """Bound this process before anything foreign is read; without such limits (Windows) only the parent's clock does."""
+    """Bound this process before anything foreign is read; where there are no such limits only the parent's clock is."""
     try:
         import resource
     except ImportError:
@@ -35,8 +35,11 @@ def forbid(target: str) -> None:  # pragma: no cover - runs in a child
     """No Python code of this process starts another, opens a connection, or writes any file but the target."""
     import os
 
-    never = ("subprocess.", "socket.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.remove", "os.rename",
-             "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.truncate", "shutil.", "ctypes.dlopen")  # fmt: skip
+    never = (
+        *("subprocess.", "socket.", "shutil.", "ctypes.dlopen"),
+        *("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.remove", "os.rename", "os.mkdir", "os.rmdir"),
+        *("os.link", "os.symlink", "os.chmod", "os.truncate"),
+    )
 
     def watch(event: str, arguments: tuple[object, ...]) -> None:
         writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)

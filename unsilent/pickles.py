@@ -33,7 +33,7 @@ TORCH_ZIP = re.compile(
     r"(?P<folder>[^/]+)/(data\.pkl|data/(?P<key>[^/]+)|version|byteorder|\.format_version|\.storage_alignment"
     r"|\.data/serialization_id)"
 )
-FIRST_PICKLE = re.compile(rb"PK\3\4.{24}(?P<extra>..)[^\0]{1,200}?\.pkl", re.DOTALL)
+HEADER = re.compile(rb"PK\x03\x04.{22}(?P<name>..)(?P<extra>..)", re.DOTALL)
 IDENTIFIER = re.compile(r"[A-Za-z_][\w.]*")
 
 
@@ -134,11 +134,13 @@ def _scan_legacy(size: int, machine: PickleMachine) -> None:
 
 
 def _glance(start: bytes, machine: PickleMachine) -> None:
-    """Name what the first pickle does even where the zip is refused: torch reads more zips than it should."""
-    if found := FIRST_PICKLE.search(start):
-        machine.blob, machine.at = start[found.end() + int.from_bytes(found["extra"], "little") :], 0
-        with contextlib.suppress(Broken):
-            machine.run()
+    """Name what the pickles at the beginning do even where the zip is refused: torch reads more zips than it should."""
+    for header in HEADER.finditer(start):
+        end = header.end() + int.from_bytes(header["name"], "little")
+        if header.start() == 0 or start[header.end() : end].endswith(b".pkl"):
+            machine.blob, machine.at = start, end + int.from_bytes(header["extra"], "little")
+            with contextlib.suppress(Broken):
+                machine.run()
     machine.storages.clear()
 
 
