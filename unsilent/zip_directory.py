@@ -78,8 +78,10 @@ def read_directory(file: BinaryIO, most: int) -> list[Member]:
                 raise ZipRefused(f"{entry.raw!r} lies at byte {entry.at}, where {at} was expected: a gap or an overlap")
             member, at = _member(file, entry)
             members.append(member)
-    except (struct.error, UnicodeDecodeError) as error:
-        raise ZipRefused(f"cut off, or a name that is not UTF-8 ({error})") from error
+    except struct.error as error:
+        raise ZipRefused("cut off: a record that would end behind the file") from error
+    except UnicodeDecodeError as error:
+        raise ZipRefused(f"the name {error.object!r} is not UTF-8") from error
     if at != first:
         raise ZipRefused(f"{first - at} bytes between the members and the directory")
     return members
@@ -137,7 +139,7 @@ def _find_directory(file: BinaryIO, size: int) -> tuple[int, int, int]:
     tail = _read(file, start, size - start)
     at = tail.rfind(b"PK\5\6")
     if at < 0:
-        raise ZipRefused("no directory at the end")
+        raise ZipRefused("no directory at the end: cut off, or no zip")
     _, disk, other_disk, here, count, length, first, comment = END.unpack_from(tail, at)
     if at + END.size + comment != len(tail):
         raise ZipRefused("bytes behind its end, or a second end in the comment")

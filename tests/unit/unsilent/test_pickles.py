@@ -105,7 +105,7 @@ def test_clean_file_is_left_alone(tmp_path: Path, blob: bytes) -> None:
 
 
 def test_file_without_checksums_is_clean(tmp_path: Path) -> None:
-    """torch writes zeros where it was told to save time."""
+    """Torch writes zeros where it was told to save time."""
     torch.serialization.set_crc32_options(compute_crc32=False)
     try:
         (tmp_path / "x.bin").write_bytes(saved())
@@ -199,7 +199,7 @@ def as_safetensors_and_pickle(marker: Path) -> bytes:
 
 
 def test_file_of_two_formats_is_a_pickle(tmp_path: Path) -> None:
-    """safetensors reads it, and so does pickle, which runs it."""
+    """Safetensors reads it, and so does pickle, which runs it."""
     from safetensors.torch import load_file
 
     path = tmp_path / "x.safetensors"
@@ -245,7 +245,7 @@ CLEAN_PICKLE = pickle_of(saved())
 @pytest.mark.parametrize(
     ("blob", "complaint"),
     [
-        (saved()[:-5], "bytes behind its end|no directory|cut off"),
+        (saved()[:-5], "cut off: a record"),
         (legacy()[:-5], "where its pickles and tensors need"),
         (legacy() + b"x", "where its pickles and tensors need"),
         (legacy()[:60], "cut off"),
