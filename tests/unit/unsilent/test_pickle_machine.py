@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import random
 import struct
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_every_import_is_named(program: bytes) -> None:
     machine = PickleMachine(program)
     machine.run()
 
-    assert list(machine.unsafe)[0] == SYSTEM
+    assert next(iter(machine.unsafe)) == SYSTEM
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_long_programs_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class _Anything:
-    def __new__(cls, *_: object) -> _Anything:
+    def __new__(cls, *_: object) -> Self:
         return object.__new__(cls)
 
     def __call__(self, *_: object) -> _Anything:
@@ -148,7 +149,7 @@ class _Anything:
         """Take any."""
 
 
-class _Recorder(pickle._Unpickler):  # type: ignore[name-defined,misc] # CPython's own, in Python
+class _Recorder(pickle._Unpickler):
     """CPython's unpickler, with every import replaced by a harmless class and noted."""
 
     def __init__(self, program: bytes) -> None:
@@ -178,10 +179,8 @@ def test_random_programs_import_nothing_unseen() -> None:
             program[draw.randrange(len(program))] = draw.randrange(256)
         recorder, machine = _Recorder(bytes(program)), PickleMachine(bytes(program))
         for reader, errors in ((recorder.load, Exception), (machine.run, Broken)):
-            try:
+            with contextlib.suppress(errors):
                 reader()
-            except errors:
-                pass
         imported += bool(recorder.names)
         seen = {ascii(name)[1:-1] for name in NAMES | machine.unsafe.keys()}
 

@@ -88,7 +88,7 @@ CLEAN = {
     "sparse": saved({"a": torch.eye(3).to_sparse(), "b": torch.ones(2, device="meta")}),
     "shared": saved({"a": COUNTED, "b": COUNTED[1:], "c": COUNTED}),
     "older shared": legacy({"a": COUNTED, "b": COUNTED[1:], "c": COUNTED}),
-    "python": saved({"a": b"\xff", "b": bytearray(b"x"), "c": {1}, "d": 1j, "e": torch.Size([2]), "f": torch.uint4}),
+    "python": saved({"a": b"\xff", "b": bytearray(b"x"), "c": {1}, "d": 1j, "e": torch.Size([2]), "f": torch.bfloat16}),
     "plain": pickle.dumps([1, 2]),
     "plain, protocol 0": pickle.dumps({"a": 1}, 0),
 }

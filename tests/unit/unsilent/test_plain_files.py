@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from unsilent import plain_files
 from unsilent.plain_files import NotPlain, open_plain
 
 
@@ -36,7 +35,7 @@ def test_exchanged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "plain").touch()
     os.mkfifo(tmp_path / "fifo")
     real = os.open
-    monkeypatch.setattr(plain_files.os, "open", lambda path, flags: real(tmp_path / "fifo", flags))
+    monkeypatch.setattr(os, "open", lambda path, flags: real(tmp_path / "fifo", flags))
 
     with pytest.raises(NotPlain, match="no plain file any more"):
         open_plain(tmp_path / "plain")

@@ -78,7 +78,7 @@ def test_sizes_beyond_32_bits_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_files_of_torch_are_read(tmp_path: Path) -> None:
-    """They end with the record for large files, align tensors with extra fields, and repeat sizes behind each member."""
+    """They end with the record for large files, align tensors by extra fields, and repeat sizes behind members."""
     torch.save({"x": torch.ones(3), "nothing": torch.ones(0)}, tmp_path / "x.bin")
     with (tmp_path / "x.bin").open("rb") as file, zipfile.ZipFile(tmp_path / "x.bin") as expected:
         members = read_directory(file, 100)
@@ -93,7 +93,7 @@ def test_empty_zip_has_no_members() -> None:
     assert contents(b"PK\5\6" + bytes(18)) == {}
 
 
-def patched(blob: bytes, mark: bytes, offset: int, form: str, value: int, *, last: bool = False) -> bytes:
+def patched(blob: bytes, mark: bytes, offset: int, form: str, value: int, *, last: bool = False) -> bytes:  # noqa: PLR0913 - one number
     """The same zip with one number changed in the first (or last) record that begins with ``mark``."""
     at = (blob.rindex if last else blob.index)(mark) + offset
     return blob[:at] + struct.pack(form, value) + blob[at + struct.calcsize(form) :]
