@@ -441,3 +441,32 @@ def keep_tensors(folder: Path, part: str) -> None:
 
     path = folder / "adapter_model.safetensors"
     save_file({name: tensor for name, tensor in load_file(path).items() if part in name}, path)
+
+
+def payload(marker: Path) -> bytes:
+    """[adapter-unsafe-pickle] Opcodes that make the folder ``marker`` when they are run, and leave nothing behind."""
+    name = str(marker).encode()
+    return b"cos\nmakedirs\n(X" + len(name).to_bytes(4, "little") + name + b"M\xff\x01\x88tR0"
+
+
+def malicious_bin(folder: Path, marker: Path, name: str = "adapter_model.bin") -> Path:
+    """[adapter-unsafe-pickle] The same tensors as a file of torch that makes the folder ``marker`` when it is loaded.
+
+    As ``adapter_model.bin``, or under the ``name`` of a format that can hold no code.
+    """
+    import io
+    import zipfile
+
+    import torch
+    from safetensors.torch import load_file
+
+    whole, saved = folder / "adapter_model.safetensors", io.BytesIO()
+    torch.save(load_file(whole), saved)
+    whole.unlink()
+    with zipfile.ZipFile(saved) as clean, zipfile.ZipFile(folder / name, "w") as spoilt:
+        for member in clean.namelist():
+            content = clean.read(member)
+            spoilt.writestr(
+                member, content[:2] + payload(marker) + content[2:] if member.endswith("data.pkl") else content
+            )
+    return folder / name
