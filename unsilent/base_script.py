@@ -1,9 +1,9 @@
 """Run by ``base_shapes`` in a process of its own: put an adapter's configuration on a base without any weights.
 
-One JSON object comes in on stdin (the base's ``config.json``, the adapter's ``adapter_config.json``, the shapes on disk,
-limits), one goes out on stdout. transformers builds the base and PEFT the adapter, both on the meta device, and PEFT's
-own loading decides which keys fit where. Both configurations may be hostile. Fields that name files or modules are
-left out, and once the libraries are imported this process opens nothing but their files, writes nothing, starts
+One JSON object comes in on stdin (the base's ``config.json``, the adapter's ``adapter_config.json``, the shapes on
+disk, limits), one goes out on stdout. transformers builds the base and PEFT the adapter, both on the meta device, and
+PEFT's own loading decides which keys fit where. Both configurations may be hostile. Fields that name files or modules
+are left out, and once the libraries are imported this process opens nothing but their files, writes nothing, starts
 nothing and connects to nothing; who started it limits its time.
 
 It imports nothing of this package: ``python -I unsilent/base_script.py < question.json``
@@ -31,6 +31,8 @@ UNSAFE_IN_ADAPTER = {
     "tokenizer_name_or_path", "tokenizer_kwargs", "prompt_tuning_init_state_dict_path", "loftq_config",
     "corda_config", "eva_config", "lora_ga_config", "arrow_config",
 }  # fmt: skip
+# Ways to begin that decompose or measure the base's weights, whose shapes are those of any other beginning.
+COMPUTED = ("pissa", "olora", "eva", "corda", "loftq", "lora_ga", "orthogonal")
 # Quantisation changes how a weight is stored, not what it is multiplied with; kernels are code from the hub.
 UNSAFE_IN_BASE = {"auto_map", "quantization_config", "attn_implementation", "_attn_implementation", "use_kernels"}
 # Training adds these heads itself, so the base's own class says nothing about them.
@@ -42,7 +44,11 @@ HEADS = {
 }
 GENERATORS = {"CAUSAL_LM": "AutoModelForCausalLM", "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM"}
 LARGEST_VOCABULARY = 2**31 - 1  # rows; token ids beyond that exist nowhere
-FORBIDDEN = ("socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.fork", "os.system", "os.spawn", "ctypes.dlopen")
+# Events of Python's audit; opening files is judged by their names.
+FORBIDDEN = (
+    "socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.system", "ctypes.dlopen",
+    "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod", "os.chown", "os.link", "os.symlink",
+)  # fmt: skip
 
 
 class Refused(Exception):
@@ -59,10 +65,17 @@ def main() -> None:  # pragma: no cover - runs in a child
     question = json.load(sys.stdin)
     limit(question["limits"])
     try:
+        import peft  # noqa: F401 - before nothing but the libraries' files can be opened
+        import torch
+        import transformers
+
+        torch.set_num_threads(1)
+        transformers.logging.set_verbosity(transformers.logging.CRITICAL)
+        forbid()
         found = compare(question["base"], question["adapter"], question["shapes"])
-    except Refused as refusal:
-        found = {"complaint": str(refusal)}
-    except BaseException as error:  # noqa: BLE001 - whatever the two configurations bring about
+    except ImportError as error:
+        found = {"complaint": f"torch, transformers and peft are needed in this Python ({in_words(error)})"}
+    except BaseException as error:  # noqa: BLE001 - memory that ends where nobody expects it
         found = {"complaint": in_words(error)}
     with answer:
         json.dump(found, answer)
@@ -103,56 +116,74 @@ def in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(said.split())[:400]}"
 
 
-def compare(
-    base: dict[str, Any], adapter: dict[str, Any], shapes: dict[str, list[int]]
-) -> dict[str, object]:  # pragma: no cover - runs in a child
-    """Build base and adapter, load shapes, and say what was found where."""
+def compare(base: Mapping[str, Any], adapter: Mapping[str, Any], shapes: Mapping[str, list[int]]) -> dict[str, Any]:
+    """Build base and adapter, load shapes, and say what was found, or whose refusal it ended with."""
+    import peft
+    import torch
+    import transformers
+
+    step = f"PEFT {peft.__version__} refuses the configuration"
     try:
-        import peft
-        import torch
-        import transformers
-    except Exception as error:
-        raise Refused(f"torch, transformers and peft are needed in this Python ({in_words(error)})") from error
-    torch.set_num_threads(1)
-    transformers.logging.set_verbosity(transformers.logging.CRITICAL)
-    forbid()
-    mapping = adapter.get("auto_mapping")
-    trained_on = mapping.get("base_model_class") if isinstance(mapping, dict) else None
-    try:
-        known = {name: value for name, value in adapter.items() if name not in UNSAFE_IN_ADAPTER}
-        settings = peft.PeftConfig.from_peft_type(**known)
-    except Exception as error:
-        raise Refused(f"PEFT {peft.__version__} refuses the configuration ({in_words(error)})") from error
-    config = read_config(base)
-    names = [trained_on, *(base.get("architectures") or [])]
-    try:
+        settings = read_settings(adapter)
+        step = f"transformers {transformers.__version__} cannot build the base"
+        config = read_config(base)
+        names = [_trained_on(adapter), *_listed(base.get("architectures"))]
         with torch.device("meta"):
             model = build(config, names, settings.task_type)
             assumed = assume(config, model, shapes)
             if assumed:
                 model = build(config, names, settings.task_type)
-    except Refused:
-        raise
-    except Exception as error:
-        raise Refused(f"transformers {transformers.__version__} cannot build the base ({in_words(error)})") from error
-    found: dict[str, object] = {
-        "architecture": type(model).__name__,
-        "parameters": sum(one.numel() for one in model.parameters()),
-        "layers": getattr(config.get_text_config(), "num_hidden_layers", 0),
-        "assumed": assumed,
-    }
-    try:
-        with torch.device("meta"):
-            adapted = wrap(model, settings)
+            found: dict[str, Any] = {
+                "architecture": type(model).__name__,
+                "parameters": sum(one.numel() for one in model.parameters()),
+                "layers": getattr(config.get_text_config(), "num_hidden_layers", 0),
+                "assumed": assumed,
+            }
+            step = f"PEFT {peft.__version__} refuses the configuration on this base"
+            kind = peft.MODEL_TYPE_TO_PEFT_MODEL_MAPPING.get(settings.task_type, peft.PeftModel)
+            adapted = kind(model, settings, ADAPTER, low_cpu_mem_usage=True)
             tuner = adapted.base_model
             targeted = [*getattr(tuner, "targeted_module_names", []), *getattr(tuner, "targeted_parameter_names", [])]
-            found["modules"] = sorted(set(targeted))
-            return found | load(adapted, settings.peft_type, shapes)
-    except Exception as error:
-        raise Refused(f"PEFT {peft.__version__} refuses it on this base ({in_words(error)})") from error
+            step = f"PEFT {peft.__version__} refuses the keys and shapes on this base"
+            return found | {"modules": sorted(set(targeted))} | load(adapted, settings.peft_type, shapes)
+    except Refused as refusal:
+        return {"complaint": str(refusal)}
+    except Exception as error:  # noqa: BLE001 - whatever two configurations bring about
+        if "meta tensor" in str(error):
+            step = f"PEFT {peft.__version__} cannot build {adapter.get('peft_type')} without weights"
+        return {"complaint": f"{step} ({in_words(error)})"}
 
 
-def read_config(content: dict[str, Any]) -> Any:  # noqa: ANN401  # pragma: no cover - runs in a child
+def _trained_on(adapter: Mapping[str, Any]) -> object:
+    """The class of the base that PEFT writes down where no task was named."""
+    mapping = adapter.get("auto_mapping")
+    return mapping.get("base_model_class") if isinstance(mapping, dict) else None
+
+
+def _listed(names: object) -> list[object]:
+    return names if isinstance(names, list) else []
+
+
+def read_settings(content: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a PeftConfig
+    """Make the adapter's configuration as PEFT does, for loading: nothing is computed or fetched to begin with."""
+    import peft
+    import torch
+
+    known = {name: value for name, value in content.items() if name not in UNSAFE_IN_ADAPTER}
+    if str(known.get("init_lora_weights")).startswith(COMPUTED):
+        known["init_lora_weights"] = True
+    if "prompt_tuning_init" in known:
+        known["prompt_tuning_init"] = "RANDOM"  # others read a tokenizer or a file
+    settings = peft.PeftConfig.from_peft_type(**known)
+    settings.inference_mode = True
+    if settings.peft_type == "ADALORA" and settings.rank_pattern:
+        # a list of booleans, the ranks that were kept, picks values; as many indices of the same sum pick shapes
+        kept = {name: sum(map(bool, one)) for name, one in settings.rank_pattern.items()}
+        settings.rank_pattern = {name: torch.ones(one, dtype=torch.long, device="cpu") for name, one in kept.items()}
+    return settings
+
+
+def read_config(content: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a PretrainedConfig
     """Make the base's configuration from what its file holds; nothing else of the base is looked at."""
     import transformers
 
@@ -161,29 +192,26 @@ def read_config(content: dict[str, Any]) -> Any:  # noqa: ANN401  # pragma: no c
         if "auto_map" in content:
             raise Refused(f"the base's architecture {kind!r} is code of its own (auto_map), which is never run")
         raise Refused(f"transformers {transformers.__version__} does not know the base's architecture {kind!r}")
-    try:
-        known = {name: value for name, value in content.items() if name not in UNSAFE_IN_BASE}
-        return transformers.CONFIG_MAPPING[kind].from_dict(known)
-    except Exception as error:
-        raise Refused(f"transformers cannot read the base's config.json ({in_words(error)})") from error
+    known = {name: value for name, value in content.items() if name not in UNSAFE_IN_BASE}
+    return transformers.CONFIG_MAPPING[kind].from_dict(known)
 
 
-def build(config: Any, names: Iterable[object], task: str | None) -> Any:  # noqa: ANN401  # pragma: no cover - runs in a child
+def build(config: Any, names: Iterable[object], task: str | None) -> Any:  # noqa: ANN401 - a model
     """Build the class a user would load: of the task where training adds a head, else the one that is named."""
     import transformers
 
-    makers = []
+    makers: list[Any] = []
     for name in names:
-        kind = getattr(transformers, name, None) if isinstance(name, str) else None
-        if (
-            isinstance(kind, type)
-            and issubclass(kind, transformers.PreTrainedModel)
-            and kind.config_class is type(config)
-        ):
+        kind: Any = getattr(transformers, name, None) if isinstance(name, str) else None
+        is_model = isinstance(kind, type) and issubclass(kind, transformers.PreTrainedModel)
+        if is_model and kind.config_class is type(config):
             makers.append(kind)
     if task in HEADS:
         makers.insert(0, getattr(transformers, HEADS[task]).from_config)
-    makers += [getattr(transformers, GENERATORS.get(str(task), "AutoModel")).from_config, transformers.AutoModel.from_config]
+    makers += [
+        getattr(transformers, GENERATORS.get(str(task), "AutoModel")).from_config,
+        transformers.AutoModel.from_config,
+    ]
     refusals = []
     for make in makers:
         try:
@@ -196,29 +224,18 @@ def build(config: Any, names: Iterable[object], task: str | None) -> Any:  # noq
     raise refusals[0]
 
 
-def assume(config: Any, model: Any, shapes: Mapping[str, list[int]]) -> dict[str, list[int]]:  # noqa: ANN401  # pragma: no cover - runs in a child
+def assume(config: Any, model: Any, shapes: Mapping[str, list[int]]) -> dict[str, Any]:  # noqa: ANN401 - a model
     """Set what a user states when loading and no configuration says: labels, and rows of a resized vocabulary.
 
     Returns:
         What was changed: by name, the number the file was made with and the base's own.
     """
-    changed: dict[str, list[int]] = {}
+    changed: dict[str, Any] = {}
     text = config.get_text_config()
-    embedding = model.get_input_embeddings()
-    place = next((name for name, module in model.named_modules() if module is embedding), "")
-    width = getattr(embedding, "embedding_dim", None)
-    for end in (".weight", ".base_layer.weight", ".lora_embedding_A"):
-        match end, shapes.get(f"{PREFIX}{place}{end}"):
-            case ".lora_embedding_A", [_, rows]:
-                pass
-            case _, [rows, other] if other == width:
-                pass
-            case _:
-                continue
-        if 0 < rows <= LARGEST_VOCABULARY and rows != text.vocab_size:
-            changed["vocab_size"] = [rows, text.vocab_size]
-            text.vocab_size = rows
-            break
+    rows, own = _rows(model, shapes), getattr(text, "vocab_size", None)
+    if own and 0 < rows <= LARGEST_VOCABULARY and rows != own:
+        changed["vocab_size"] = [rows, own]
+        text.vocab_size = rows
     own = getattr(config, "num_labels", None)
     for name, parameter in model.named_parameters():
         shape = shapes.get(PREFIX + name, [])
@@ -230,23 +247,23 @@ def assume(config: Any, model: Any, shapes: Mapping[str, list[int]]) -> dict[str
     return changed
 
 
-def wrap(model: Any, settings: Any) -> Any:  # noqa: ANN401  # pragma: no cover - runs in a child
-    """Put the adapter on as ``PeftModel.from_pretrained`` does, but compute no weights to begin with."""
-    import peft
-    import torch
+def _rows(model: Any, shapes: Mapping[str, list[int]]) -> int:  # noqa: ANN401 - a model
+    """Count the rows of the input embedding that the file was made with; 0 where it holds none."""
+    with contextlib.suppress(NotImplementedError):  # what reads images may have none
+        embedding = model.get_input_embeddings()
+        place = PREFIX + next((name for name, module in model.named_modules() if module is embedding), "")
+        width = getattr(embedding, "embedding_dim", None)
+        for end in (".weight", ".base_layer.weight"):
+            match shapes.get(place + end):
+                case [rows, other] if other == width:
+                    return rows
+        match shapes.get(f"{place}.lora_embedding_A"):
+            case [_, rows]:
+                return rows
+    return 0
 
-    settings.inference_mode = True
-    if settings.peft_type == "ADALORA" and settings.rank_pattern:
-        # which ranks were kept, as a list of booleans, picks values; as many indices that sum to the same pick shapes
-        kept = {name: sum(map(bool, one)) for name, one in settings.rank_pattern.items()}
-        settings.rank_pattern = {name: torch.ones(one, dtype=torch.long, device="cpu") for name, one in kept.items()}
-    if isinstance(getattr(settings, "init_lora_weights", None), str):
-        settings.init_lora_weights = True  # PiSSA and others decompose the base's weights; shapes stay
-    kind = peft.MODEL_TYPE_TO_PEFT_MODEL_MAPPING.get(settings.task_type, peft.PeftModel)
-    return kind(model, settings, ADAPTER, low_cpu_mem_usage=True)
 
-
-def load(model: Any, kind: str, shapes: Mapping[str, list[int]]) -> dict[str, Any]:  # noqa: ANN401  # pragma: no cover - runs in a child
+def load(model: Any, kind: str, shapes: Mapping[str, list[int]]) -> dict[str, Any]:  # noqa: ANN401 - a model
     """Let PEFT load tensors of these shapes, and say which keys it lacks, drops or cannot use, as they are on disk.
 
     Some methods raise over a tensor that they look up by name (a module of ``modules_to_save``, a prompt): then what is
@@ -276,7 +293,7 @@ def attempt(
     shapes: Mapping[str, list[int]],
     in_model: Mapping[str, str],
     expected: Mapping[str, list[int]],
-) -> dict[str, Any]:  # pragma: no cover - runs in a child
+) -> dict[str, Any]:
     """Load once. A key is followed to where PEFT puts it by the identity of its tensor.
 
     Args:
@@ -309,13 +326,13 @@ def attempt(
     missing = {in_model[key] for key in result.missing_keys if key not in placed and key in in_model}
     unexpected = {placed[key] for key in result.unexpected_keys}
     return {
-        "missing": sorted(missing & expected.keys()),
+        "missing": sorted((missing & expected.keys()) - shapes.keys()),
         "unexpected": sorted(unexpected - expected.keys()),
         "mismatched": mismatched,
     }
 
 
-def _without_adapter(key: str) -> str:  # pragma: no cover - runs in a child
+def _without_adapter(key: str) -> str:
     """Give the name on disk of a tensor that was made anew on its way: without the adapter's."""
     return key.removesuffix(f".{ADAPTER}").replace(f".{ADAPTER}.", ".")
 

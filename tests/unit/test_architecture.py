@@ -61,7 +61,7 @@ ROOMS = {
     "wiring": {"wiring", "rows", "samples", "child", "collated", "shifts", "precision", "memory"},
     "guard": {"monitor", "judgement", "live", "gradients", "movement", "step_record"},
     "runs": {"runs", "reading", "run_logs", "log_text", "event_files", "symptoms"},
-    "adapter": {"adapters", "adapter_folder", "tensor_files", "loaders"},
+    "adapter": {"adapters", "adapter_folder", "tensor_files", "loaders", "base_shapes", "base_script"},
     "evaluation": {"evaluation", "parity"},
 }
 SHARED = {"failures", "outcome", "manifest", "adapted", "randomness", "passes", "trainable", "optimization", "trends"}
