@@ -373,7 +373,7 @@ def write_value(folder: Path, value: float, part: str = "lora_B", dtype: Any = N
 
     path = folder / "adapter_model.safetensors"
     tensors = {name: tensor.to(dtype or tensor.dtype) for name, tensor in load_file(path).items()}
-    name = next(name for name in sorted(tensors) if part in name)
+    name = next(str(name) for name in sorted(tensors) if part in name)
     tensors[name].view(-1)[1] = value
     save_file(tensors, path)
     return name

@@ -204,6 +204,8 @@ def read_intent(config: Mapping[str, Any]) -> Intent:
         method = ""
     adalora = method == "ADALORA"
     layers = usable.get("layers_to_transform")
+    if layers is not None and isinstance(usable.get("target_modules"), str):
+        complaints.append("layers_to_transform stands beside target_modules as one pattern, which PEFT refuses")
     return Intent(
         method=method,
         complaints=tuple(complaints) if method in LORA_METHODS or not method else (),

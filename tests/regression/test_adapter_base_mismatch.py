@@ -16,7 +16,11 @@ from peft import PeftModel
 from unsilent import inspect_adapter
 from unsilent.manifest import write_manifest
 
-pytestmark = [pytest.mark.regression, pytest.mark.failure("adapter-base-mismatch")]
+pytestmark = [
+    pytest.mark.regression,
+    pytest.mark.failure("adapter-base-mismatch"),
+    pytest.mark.usefixtures("children_at_home"),
+]
 
 IDS = torch.arange(12)[None] + 3
 

@@ -17,7 +17,11 @@ import trainers
 from unsilent import inspect_adapter
 from unsilent.trainable import check_coverage
 
-pytestmark = [pytest.mark.regression, pytest.mark.failure("adapter-coverage")]
+pytestmark = [
+    pytest.mark.regression,
+    pytest.mark.failure("adapter-coverage"),
+    pytest.mark.usefixtures("children_at_home"),
+]
 
 
 def test_fault_is_real() -> None:
@@ -123,11 +127,12 @@ def test_check_asks_the_base(tiny_base: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"target_modules": ["q_proj"]}, {"layers_to_transform": [1]}, {"exclude_modules": ["down_proj"]},
-     {"target_modules": r"model\.layers\.1\.mlp\..*"}, {"target_modules": ["q_proj", "out_proj", "query_key_value"]}],
+    [{}, {"target_modules": ["q_proj"]}, {"target_modules": ["q_proj"], "layers_to_transform": [1]},
+     {"exclude_modules": ["down_proj"]}, {"target_modules": r"model\.layers\.1\.mlp\..*_proj"},
+     {"target_modules": ["q_proj", "out_proj", "query_key_value"]}],
     ids=str,
 )  # fmt: skip
-def test_healthy_twin_on_disk_is_left_alone(tiny_base: Path, tmp_path: Path, options: dict[str, object]) -> None:
+def test_healthy_twin_on_disk_is_left_alone(tiny_base: Path, tmp_path: Path, options: dict[str, Any]) -> None:
     """Few modules by intent are healthy, with and without the base."""
     support.write_adapter(tmp_path, manifest=False, **options)
 

@@ -17,7 +17,7 @@ from peft import PeftModel
 
 from unsilent import inspect_adapter
 
-pytestmark = [pytest.mark.regression, pytest.mark.failure("adapter-empty")]
+pytestmark = [pytest.mark.regression, pytest.mark.failure("adapter-empty"), pytest.mark.usefixtures("children_at_home")]
 
 IDS = torch.arange(12)[None] + 3
 

@@ -18,7 +18,11 @@ from safetensors.torch import load_file
 
 from unsilent import inspect_adapter
 
-pytestmark = [pytest.mark.regression, pytest.mark.failure("adapter-stale-format")]
+pytestmark = [
+    pytest.mark.regression,
+    pytest.mark.failure("adapter-stale-format"),
+    pytest.mark.usefixtures("children_at_home"),
+]
 
 FILES = ("adapter_model.safetensors", "adapter_model.bin")
 

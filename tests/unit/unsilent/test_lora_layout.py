@@ -14,7 +14,7 @@ from unsilent.lora_layout import Layout, lay_out
 from unsilent.tensor_files import read_tensors
 
 BASE = "base_model.model."
-PAIR = {f"{BASE}m.0.q.lora_A.weight": (4, 6), f"{BASE}m.0.q.lora_B.weight": (8, 4)}
+PAIR: dict[str, tuple[int, ...]] = {f"{BASE}m.0.q.lora_A.weight": (4, 6), f"{BASE}m.0.q.lora_B.weight": (8, 4)}
 
 
 def laid_out(folder: Path, shapes: dict[str, tuple[int, ...]], **config: Any) -> Layout:  # noqa: ANN401 - of a configuration
