@@ -75,7 +75,9 @@ def main() -> None:  # pragma: no cover - runs in a child
         found = compare(question["base"], question["adapter"], question["shapes"])
     except ImportError as error:
         found = {"complaint": f"torch, transformers and peft are needed in this Python ({in_words(error)})"}
-    except BaseException as error:  # noqa: BLE001 - memory that ends where nobody expects it
+    except MemoryError:
+        found = {"complaint": f"it took more than {question['limits']['bytes'] / 1e6:.0f} MB of memory"}
+    except BaseException as error:  # noqa: BLE001 - an end that nobody expects
         found = {"complaint": in_words(error)}
     with answer:
         json.dump(found, answer)
@@ -146,6 +148,8 @@ def compare(base: Mapping[str, Any], adapter: Mapping[str, Any], shapes: Mapping
             targeted = [*getattr(tuner, "targeted_module_names", []), *getattr(tuner, "targeted_parameter_names", [])]
             step = f"PEFT {peft.__version__} refuses the keys and shapes on this base"
             return found | {"modules": sorted(set(targeted))} | load(adapted, settings.peft_type, shapes)
+    except MemoryError:
+        raise
     except Refused as refusal:
         return {"complaint": str(refusal)}
     except Exception as error:  # noqa: BLE001 - whatever two configurations bring about

@@ -376,6 +376,18 @@ def test_shapes_that_no_tensor_has() -> None:
     assert "refuses the keys and shapes" in facts["complaint"]
 
 
+def test_end_of_memory_is_nobodys_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither library said no."""
+
+    def fill(content: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(base_script, "read_settings", fill)
+
+    with pytest.raises(MemoryError, match=r"^$"):
+        base_script.compare({}, {}, {})
+
+
 def test_absurd_rank_takes_no_memory() -> None:
     """A thousand million ranks are numbers on the meta device."""
     facts = base_script.compare(llama().to_dict(), {"peft_type": "LORA", "target_modules": Q, "r": 10**9}, {})

@@ -53,7 +53,7 @@ def test_memory_is_bounded(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """A child that needs more ends, and this process does not."""
     monkeypatch.setattr(base_shapes, "MEMORY", 50_000_000)
 
-    assert compare_with_base(tiny_base, LORA, {}).complaint
+    assert compare_with_base(tiny_base, LORA, {}).complaint == "it took more than 50 MB of memory"
 
 
 @pytest.mark.slow
