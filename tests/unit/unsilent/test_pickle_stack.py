@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unsilent.pickle_machine import PickleMachine
@@ -22,6 +22,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES, st.integers(0, pickle.HIGHEST_PROTOCOL))
 def test_whatever_is_pickled_is_followed(value: object, protocol: int) -> None:
     """To the last byte; of plain values nothing is unsafe but names of ``builtins`` that torch does not list."""
