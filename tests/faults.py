@@ -420,7 +420,7 @@ def name_another_base(folder: Path, name: str) -> None:
 
 
 def change_config(folder: Path, **fields: object) -> None:
-    """Change fields of an adapter's configuration; ``...`` takes one away."""
+    """[adapter-missing] Fields of an adapter's configuration are others; ``...`` takes one away."""
     path = folder / "adapter_config.json"
     content = json.loads(path.read_text()) | fields
     path.write_text(json.dumps({name: value for name, value in content.items() if value is not ...}))

@@ -100,6 +100,7 @@ def test_shorthand_is_every_module() -> None:
         ({"rank_pattern": {"q": "4"}}, "rank_pattern is .*: a table of whole numbers"),
         ({"layers_to_transform": ["1"]}, r"layers_to_transform is \['1'\]: numbers of layers"),
         ({"bias": "some"}, "bias is 'some': must be none, all or lora_only"),
+        ({"target_modules": ".*q", "layers_to_transform": 1}, "stands beside target_modules as one pattern"),
         ({"peft_type": 5}, "peft_type is 5: must name a method"),
         ({"peft_type": None}, "peft_type is None: must name a method"),
     ],

@@ -141,7 +141,10 @@ def test_shapes_that_cannot_be_are_named(
 )
 def test_experts_stack_their_ranks(tmp_path: Path, rows: int, config: dict[str, Any], is_wrong: bool) -> None:  # noqa: FBT001
     """LoRA on a parameter of experts has one block of ranks for each, so any multiple is right."""
-    shapes = {f"{BASE}m.0.experts.lora_A.weight": (rows, 6), f"{BASE}m.0.experts.lora_B.weight": (8, rows)}
+    shapes: dict[str, tuple[int, ...]] = {
+        f"{BASE}m.0.experts.lora_A.weight": (rows, 6),
+        f"{BASE}m.0.experts.lora_B.weight": (8, rows),
+    }
     layout = laid_out(tmp_path, shapes, target_parameters=["experts.up"], **config)
 
     assert bool(layout.misshapen) == is_wrong
