@@ -74,12 +74,12 @@ def rename_keys(path: Path) -> None:
     save_file({f"other.{name}": tensor for name, tensor in load_file(path).items()}, path)
 
 
-def forget_training(folder: Path, keep: str = "nothing") -> None:
+def forget_training(folder: Path, keep: str = "nothing", part: str = "lora_B") -> None:
     """[adapter-untrained] The weights are those of a fresh adapter: every lora_B zero, but for the one to keep."""
     from safetensors.torch import load_file, save_file
 
     path = folder / "adapter_model.safetensors"
-    save_file({name: tensor * ("lora_B" not in name or keep in name) for name, tensor in load_file(path).items()}, path)
+    save_file({name: tensor * (part not in name or keep in name) for name, tensor in load_file(path).items()}, path)
 
 
 def unfreeze_base(model: Any, ending: str = "norm.weight") -> str:  # noqa: ANN401 - any torch module

@@ -91,7 +91,7 @@ def as_lines(facts: AdapterFacts, card: Mapping[str, object]) -> list[str]:
         "saved whole": ", ".join(facts.intent.saved),
         "weights": f"{sizes}, {', '.join(_texts(card['dtypes']))}, {card['size_mb']:.1f} MB",
         "update norm": _norm(card["update_norm"]),
-        "trained": {True: "yes", False: "no: every lora_B is zero"}.get(card["trained"], "not known"),  # type: ignore[call-overload] # bool or None
+        "trained": {True: "yes", False: "no: it adds nothing"}.get(card["trained"], "not known"),  # type: ignore[call-overload] # bool or None
         "manifest": card["manifest"],
     }  # fmt: skip
     lines = [f"{name:<12} {value}" for name, value in rows.items() if value]

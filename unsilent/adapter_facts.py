@@ -33,6 +33,16 @@ QUICK = "values are not read with --quick"
 SMALL = 1_000_000  # bytes; what is hashed with --quick, too: configurations and notes
 
 
+# What a Trainer's own pickles never call. They hold any class of a library, so that no list of what is allowed fits.
+DANGEROUS = tuple(
+    f"{module}."
+    for module in (
+        *("os", "posix", "nt", "subprocess", "pty", "shutil", "socket", "sys", "runpy", "importlib", "imp", "code"),
+        *("ctypes", "multiprocessing", "webbrowser", "urllib", "http", "requests", "pickle", "pip", "setuptools"),
+    )
+) + tuple(f"builtins.{name}" for name in ("eval", "exec", "compile", "open", "__import__", "input", "breakpoint"))
+
+
 @dataclass
 class AdapterFacts:
     """What is known of one adapter.
@@ -42,6 +52,7 @@ class AdapterFacts:
         complaints: What PEFT could not use of the configuration.
         unread: Why its tensors are not known; empty when they are.
         scans: What was seen in the opcodes of each pickle.
+        foreign: What other pickles in the folder would call that no training leaves behind.
         shadow: Tensors of weights in another format that PEFT does not read; None where these cannot be read.
         layout: Its tensors as LoRA's; None where they are not, with ``unlaid`` saying why.
         values: What was seen in each tensor; None where they were not read, with ``unlooked`` saying why.
@@ -55,6 +66,7 @@ class AdapterFacts:
     complaints: tuple[str, ...] = ()
     unread: str = ""
     scans: dict[Path, PickleScan] = field(default_factory=dict)
+    foreign: dict[Path, tuple[str, ...]] = field(default_factory=dict)
     shadow: dict[str, Tensor] | None = None
     layout: Layout | None = None
     coverage: Coverage | None = None
@@ -100,6 +112,11 @@ def collect(looked: AdapterFolder, scratch: Callable[[], Path], *, quick: bool) 
     intent = read_intent(looked.config)
     facts = AdapterFacts(looked, intent, intent.complaints)
     _open_pickles(facts, scratch, quick=quick)
+    if not quick:
+        found = {
+            path: [name for name in scan_pickle(path).unsafe if name.startswith(DANGEROUS)] for path in looked.foreign
+        }
+        facts.foreign = {path: tuple(calls) for path, calls in found.items() if calls}
     facts.unread = _why_unread(facts)
     if not facts.unread:
         facts.layout, facts.coverage, facts.unlaid = _lay_out(facts)
@@ -197,6 +214,8 @@ def _look_at_values(facts: AdapterFacts) -> None:
 
     ordered = sorted(facts.tensors.values(), key=lambda tensor: (str(tensor.file.path), tensor.begin))
     facts.values = {tensor.name: look_at(tensor) for tensor in ordered}
+    if facts.intent.method != "LORA":
+        return  # AdaLoRA has a factor between the two
     for path, module in (facts.layout.modules if facts.layout else {}).items():
         if module.lora_a is not None and module.lora_b is not None and facts.layout is not None:
             norm = update_norm(module.lora_a, module.lora_b, facts.layout.ranks[path], facts.layout.scales[path])

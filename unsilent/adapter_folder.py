@@ -13,7 +13,7 @@ import json
 import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from . import manifest as manifests
@@ -77,6 +77,12 @@ class AdapterFolder:
         return sorted(path.name for path in _entries(self.folder))[:12]
 
     @property
+    def foreign(self) -> list[Path]:
+        """Pickles that are not the adapter's: a Trainer's state, a value head."""
+        found = [path for path in sorted(_entries(self.folder)) if path.suffix in PICKLES and not path.is_symlink()]
+        return [path for path in found if path.is_file() and path not in (*self.weights, *self.shadowed)]
+
+    @property
     def pickles(self) -> list[Path]:
         """Weights that are pickles, whatever their names are."""
         return [path for path in (*self.weights, *self.shadowed) if path.suffix == ".bin" or is_pickle(path)]
@@ -114,16 +120,11 @@ def read_folder(asked: Path, folder: Path | None = None, note: str = "") -> Adap
     return looked
 
 
-def is_wanted(name: PurePosixPath) -> bool:
-    """Whether a file of an archive is looked at: an adapter's own, and weights that may be one's."""
-    return name.name.startswith("adapter_") or name.name == manifests.FILE or name.suffix in (".safetensors", *PICKLES)
-
-
 def add_tensors(looked: AdapterFolder, path: Path) -> None:
     """Read a safetensors file into the folder's tensors, or note why it cannot be read."""
     try:
         found = read_tensors(path)
-    except (TensorFileUnreadable, OSError) as error:
+    except TensorFileUnreadable as error:
         looked.damage = looked.damage or f"{path.name}: {error}"
         return
     if doubled := looked.tensors.keys() & found.keys():
@@ -133,7 +134,7 @@ def add_tensors(looked: AdapterFolder, path: Path) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read an object from a small file; empty where there is none, whatever there is instead."""
-    with contextlib.suppress(OSError, ValueError, RecursionError):
+    with contextlib.suppress(ValueError, RecursionError):
         if path.is_file() and path.stat().st_size <= LARGEST_JSON:
             content = json.loads(path.read_bytes().decode("utf-8"))  # as PEFT reads it; json alone guesses others
             return content if isinstance(content, dict) else {}
@@ -149,12 +150,12 @@ def find_adapters(asked: Path) -> list[tuple[Path, str]]:
     below = [path for path in sorted(_entries(asked)) if not path.is_symlink() and _holds_adapter(path)]
     checkpoints = {int(match[1]): path for path in below if (match := CHECKPOINT.fullmatch(path.name))}
     named = [(path, f"{path.name}, below it") for path in below if path not in checkpoints.values()]
-    if _holds_adapter(asked) or (named and _held_adapter(asked)):
-        return [(asked, ""), *named]
-    if checkpoints:
+    whole = _holds_adapter(asked)
+    root = [(asked, "")] if whole or _held_adapter(asked) else []
+    if checkpoints and not whole:
         last = checkpoints[max(checkpoints)]
-        return [(last, f"{last.name}, the last of {len(checkpoints)} checkpoints")]
-    return named or [(asked, "")]
+        return [*root, (last, f"{last.name}, the last of {len(checkpoints)} checkpoints")]
+    return [*root, *named] or [(asked, "")]
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -166,7 +167,8 @@ def _must_stay_inside(path: Path) -> None:
     if not path.is_symlink():
         return
     folder, target = path.parent.resolve(), path.resolve()
-    of_hub = folder.parent.name == "snapshots" and target.parent == folder.parent.parent / "blobs"
+    of_hub = any(one.parent.name == "snapshots" and target.parent == one.parent.parent / "blobs" for one in
+                 (folder, *folder.parents))  # fmt: skip
     if target.parent != folder and not of_hub:
         raise FolderUnjudged(f"{path.name} is a link to {target}, outside of the folder: it is not followed")
 
@@ -181,7 +183,7 @@ def _other_weights(folder: Path, *, has_config: bool) -> list[str]:
         if path.is_symlink() or not path.is_file():
             continue
         if path.suffix == ".safetensors":
-            with contextlib.suppress(TensorFileUnreadable):
+            with contextlib.suppress(TensorFileUnreadable, OSError):
                 if any("lora_" in name for name in read_tensors(path)):
                     found.append(path.name)
         elif path.suffix in PICKLES and has_config and not path.stem.startswith(TRAINERS):
@@ -195,7 +197,7 @@ def _holds_adapter(folder: Path) -> bool:
 
 
 def _held_adapter(folder: Path) -> bool:
-    """Whether something is left of an adapter, so that its loss is not passed over for others below it."""
+    """Whether something is left of an adapter, so that its loss is not passed over for another below it."""
     names = {path.name for path in _entries(folder)}
     return bool(names & {CONFIG, *WHOLE, manifests.FILE}) or any(SHARD.fullmatch(name) for name in names)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from .adapter_card import as_lines, describe
 from .adapter_facts import collect
-from .adapter_folder import FolderUnjudged, find_adapters, find_doubled, is_wanted, read_folder
+from .adapter_folder import FolderUnjudged, find_adapters, find_doubled, read_folder
 from .archives import ArchiveRefused, unpack
 from .file_checks import (
     STAGE,
@@ -49,8 +49,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from .adapter_facts import AdapterFacts
+    from .adapter_folder import AdapterFolder
     from .outcome import Outcome
 
+OF_FINDER = "__MACOSX"  # what macOS packs beside a folder
 MANY = 32  # adapters from which on a second process is worth its start
 CHECKS: Mapping[str, Callable[[AdapterFacts], Outcome]] = {
     "nested-output-dir": check_place,
@@ -97,35 +99,38 @@ def inspect_adapter(path: str | Path, base: str | Path | None = None, quick: boo
         try:
             root = _unpacked(asked, scratch)
             found = find_adapters(root)
-            looked = [read_folder(asked if root == asked else folder, folder, note) for folder, note in found]
-            facts = [collect(one, scratch, quick=quick) for one in looked]
+            judged = [
+                _judge(read_folder(asked if root == asked else folder, folder, note), base, scratch, quick=quick)
+                for folder, note in found
+            ]
         except (FolderUnjudged, ArchiveRefused, FileChanged) as error:
             return _unjudged(asked, str(error))
         except (OSError, RuntimeError) as error:  # the second is how Python 3.11 says that links go in a circle
             return _unjudged(asked, f"cannot be read ({getattr(error, 'strerror', None) or error})")
-        if base is not None:
-            from .base_shapes import compare_with_base  # noqa: PLC0415 - few ask for it
-
-            for one in facts:
-                shapes = {name: tensor.shape for name, tensor in one.tensors.items()}
-                one.base = compare_with_base(Path(base), one.looked.config, shapes) if shapes else None
-        return _report(asked, root, facts)
-
-
-def _report(asked: Path, root: Path, facts: list[AdapterFacts]) -> Report:
-    """Judge every adapter; where there are several, each finding says whose it is."""
     outcomes: list[Outcome] = []
-    cards = []
-    for one in facts:
-        own = [check(one) for check in CHECKS.values()]
-        name = str(one.looked.folder.relative_to(root)) if len(facts) > 1 else ""
+    for (folder, _), (own, _) in zip(found, judged, strict=True):
+        name = str(folder.relative_to(root)) if len(found) > 1 else ""
         outcomes += [dataclasses.replace(outcome, subject=name) for outcome in own]
-        if one.tensors:
-            trained = next(outcome.status for outcome in own if outcome.slug == "adapter-untrained")
-            content = describe(one, trained)
-            cards.append(Card(content, tuple(as_lines(one, content))))
-    subject = facts[0].looked.folder if len(facts) == 1 and root == asked else asked
-    return Report(str(subject), tuple(outcomes), tuple(cards))
+    subject = found[0][0] if len(found) == 1 and root == asked else asked
+    return Report(str(subject), tuple(outcomes), tuple(card for _, card in judged if card))
+
+
+def _judge(
+    looked: AdapterFolder, base: str | Path | None, scratch: Callable[[], Path], *, quick: bool
+) -> tuple[list[Outcome], Card | None]:
+    """Judge and describe one adapter, and close its files."""
+    facts = collect(looked, scratch, quick=quick)
+    if base is not None and facts.tensors:
+        from .base_shapes import compare_with_base  # noqa: PLC0415 - few ask for it
+
+        shapes = {name: tensor.shape for name, tensor in facts.tensors.items()}
+        facts.base = compare_with_base(Path(base), looked.config, shapes)
+    outcomes = [check(facts) for check in CHECKS.values()]
+    trained = next(outcome.status for outcome in outcomes if outcome.slug == "adapter-untrained")
+    content = describe(facts, trained) if facts.tensors else {}
+    for tensor in (*facts.tensors.values(), *(facts.shadow or {}).values()):
+        tensor.file.close()
+    return outcomes, Card(content, tuple(as_lines(facts, content))) if content else None
 
 
 def _unjudged(asked: Path, reason: str) -> Report:
@@ -147,8 +152,8 @@ def _unpacked(asked: Path, scratch: Callable[[], Path]) -> Path:
     if not zipfile.is_zipfile(asked) or asked.suffix in (".bin", ".pt", ".safetensors"):
         raise FolderUnjudged("a file, not a folder or a zip of one")
     root = scratch()
-    unpack(asked, root, is_wanted)
-    while len(below := list(root.iterdir())) == 1 and below[0].is_dir():
+    unpack(asked, root, lambda _: True)
+    while len(below := [path for path in root.iterdir() if path.name != OF_FINDER]) == 1 and below[0].is_dir():
         root = below[0]
     return root
 

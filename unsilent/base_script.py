@@ -124,10 +124,10 @@ def compare(base: Mapping[str, Any], adapter: Mapping[str, Any], shapes: Mapping
     import torch
     import transformers
 
-    step = f"PEFT {peft.__version__} refuses the configuration"
+    step, refused = f"PEFT {peft.__version__} refuses the configuration", "configuration"
     try:
         settings = read_settings(adapter)
-        step = f"transformers {transformers.__version__} cannot build the base"
+        step, refused = f"transformers {transformers.__version__} cannot build the base", ""
         config = read_config(base)
         names = [_trained_on(adapter), *_listed(base.get("architectures"))]
         with torch.device("meta"):
@@ -141,7 +141,7 @@ def compare(base: Mapping[str, Any], adapter: Mapping[str, Any], shapes: Mapping
                 "layers": getattr(config.get_text_config(), "num_hidden_layers", 0),
                 "assumed": assumed,
             }
-            step = f"PEFT {peft.__version__} refuses the configuration on this base"
+            step, refused = f"PEFT {peft.__version__} refuses the configuration on this base", "base"
             kind = peft.MODEL_TYPE_TO_PEFT_MODEL_MAPPING.get(settings.task_type, peft.PeftModel)
             adapted = kind(model, settings, ADAPTER, low_cpu_mem_usage=True)
             tuner = adapted.base_model
@@ -154,8 +154,10 @@ def compare(base: Mapping[str, Any], adapter: Mapping[str, Any], shapes: Mapping
         return {"complaint": str(refusal)}
     except Exception as error:  # noqa: BLE001 - whatever two configurations bring about
         if "meta tensor" in str(error):
-            step = f"PEFT {peft.__version__} cannot build {adapter.get('peft_type')} without weights"
-        return {"complaint": f"{step} ({in_words(error)})"}
+            step, refused = f"PEFT {peft.__version__} cannot build {adapter.get('peft_type')} without weights", ""
+        if isinstance(error, KeyError):
+            refused = ""  # a method that this PEFT does not know yet
+        return {"complaint": f"{step} ({in_words(error)})", "refused": refused}
 
 
 def _trained_on(adapter: Mapping[str, Any]) -> object:

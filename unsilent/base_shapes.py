@@ -49,6 +49,8 @@ class BaseComparison:
 
     complaint: str = ""
     """Why there is no comparison; empty where there is one."""
+    refused: str = ""
+    """What PEFT refuses, where that is the complaint: ``configuration``, whatever the base, or ``base``."""
     missing: tuple[str, ...] = ()
     """Keys, as on disk, that this configuration has on this base, and the file has not."""
     unexpected: tuple[str, ...] = ()
@@ -98,6 +100,7 @@ def compare_with_base(base: Path, config: Mapping[str, object], shapes: Mapping[
         found = _ask(question)
     return BaseComparison(
         complaint=found.get("complaint", ""),
+        refused=found.get("refused", ""),
         missing=tuple(found.get("missing", ())),
         unexpected=tuple(found.get("unexpected", ())),
         mismatched={key: (tuple(got), tuple(due)) for key, (got, due) in found.get("mismatched", {}).items()},

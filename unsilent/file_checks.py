@@ -36,16 +36,19 @@ def check_place(facts: AdapterFacts) -> Outcome:
 def check_presence(facts: AdapterFacts) -> Outcome:
     """[adapter-missing] A folder without a complete adapter, or with a configuration that nobody can load."""
     looked = facts.looked
-    if looked.has_config and looked.weights and looked.config and not facts.complaints:
+    complaints = [*facts.complaints]
+    if facts.base and facts.base.refused == "configuration":
+        complaints.append(facts.base.complaint)
+    if looked.has_config and looked.weights and looked.config and not complaints:
         return passed("adapter-missing", STAGE)
     if looked.has_config and looked.weights:
-        got = "; ".join(facts.complaints) if looked.config else "a file that cannot be read as one"
+        got = "; ".join(complaints) if looked.config else "a file that cannot be read as one"
         return failed(
             "adapter-missing",
             STAGE,
             f"Expected {CONFIG} to hold PEFT's configuration, but got {got}. Where: {looked.folder / CONFIG}. What to "
             "do: put the right file back, or train again.",
-            {"lacking": "a usable configuration", "complaints": list(facts.complaints), "there": looked.there},
+            {"lacking": "a usable configuration", "complaints": complaints, "there": looked.there},
         )
     lacking = CONFIG if looked.weights else ("weights" if looked.has_config else "configuration and weights")
     return failed(
@@ -128,7 +131,8 @@ def check_pickles(facts: AdapterFacts) -> Outcome:
     """[adapter-unsafe-pickle] Pickles that would run code when they are loaded; only their opcodes are read."""
     slug = "adapter-unsafe-pickle"
     unsafe = {path.name: scan.unsafe for path, scan in facts.scans.items() if scan.unsafe}
-    if not facts.looked.weights:
+    unsafe |= {path.name: calls for path, calls in facts.foreign.items()}
+    if not facts.looked.weights and not unsafe:
         return skipped(slug, STAGE, "no weights in the folder")
     if not unsafe:
         kinds = ", ".join(f"{path.name}: {scan.kind}" for path, scan in facts.scans.items())

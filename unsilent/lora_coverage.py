@@ -25,10 +25,16 @@ if TYPE_CHECKING:
 
 # Linear layers that stand together in one architecture of transformers; a name beside others of its row is in the
 # model, a name of another row need not be: lists made for many models at once are usual.
+HEADS = ("lm_head", "embed_tokens")  # what every decoder with model.layers has
 FAMILIES: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj",  # Llama, Mistral, Qwen, Gemma
+        "q_proj k_proj v_proj o_proj",  # attention of models whose experts are no linear layers
+        "q_proj k_proj v_proj o_proj up_proj down_proj",  # Nemotron, Arcee
+        "q_proj k_proj v_proj o_proj gate_up_proj down_proj",  # GLM-4
+        "q_proj o_proj gate_proj up_proj down_proj",  # DeepSeek, with latent keys and values
+        "o_proj gate_proj up_proj down_proj",  # and queries
         "qkv_proj o_proj gate_up_proj down_proj",  # Phi-3
         "q_proj k_proj v_proj dense fc1 fc2",  # Phi
         "q_proj k_proj v_proj out_proj fc1 fc2",  # OPT, BART, Whisper, CLIP
@@ -44,6 +50,8 @@ FAMILIES: tuple[frozenset[str], ...] = tuple(
 )
 # Blocks that every layer of an ordinary decoder has; others (mamba, linear_attn, shared_experts) come and go.
 IN_EVERY_LAYER = frozenset({"self_attn", "attn", "attention", "self_attention", "SelfAttention", "mlp", "feed_forward"})
+# What the last block of a diffusion transformer does without (SD3).
+NOT_IN_THE_LAST = ("to_add_out", "ff_context")
 MOST_ABSENT = 0.5  # of the layers: beyond it the adapter's own pattern says nothing
 REPEATS = 3  # holes at equal distances that are a pattern, not a loss
 NAMED = 20  # modules named in the evidence
@@ -103,8 +111,9 @@ def cover(layout: Layout, intent: Intent) -> Coverage:
     lost, undecided = _lost_names(layout.modules, intent)
     holes = [path for name, stack in stacks.items() for path in _holes(name, stack, intent)]
     lost += sorted(intent.asks_for(holes))
-    lost += _lost_layers(stacks.values(), intent) + _lost_saved(layout.saved, intent)
     lost += _lost_parameters(layout.modules, intent)
+    for gone, perhaps in (_lost_layers(stacks.values(), intent), _lost_saved(layout, intent)):
+        lost, undecided = lost + gone, undecided + perhaps
     layers = max((max(stack.indices) + 1 for stack in stacks.values()), default=0)
     return Coverage({name: frozenset(has) for name, has in rows.items()}, layers, tuple(lost), tuple(undecided))
 
@@ -114,18 +123,21 @@ def _without_numbers(name: str) -> str:
 
 
 def _lost_names(modules: Collection[str], intent: Intent) -> tuple[list[str], list[str]]:
-    """Targets that no module on disk answers to: surely lost, or possibly never in the model."""
+    """Targets that no module on disk answers to: surely lost, or possibly never in the model.
+
+    A name is surely lost where each architecture that has all that is there would have another of the names, too.
+    """
     if isinstance(intent.targets, str) and intent.targets != ALL_LINEAR:
         return [], []
-    leaves = {path.rpartition(".")[2] for path in modules if intent.asks_by_name(path)}
-    consistent = [family for family in FAMILIES if leaves & family and leaves - _OUTSIDE <= family]
-    together = frozenset.intersection(*consistent) if consistent else frozenset()
-    alone = sorted(together) if len(leaves - _OUTSIDE) == 1 else []  # a model of experts may have attention alone
-    wanted = alone if intent.targets == ALL_LINEAR else sorted(intent.targets or ())
+    leaves = {path.rpartition(".")[2] for path in modules if intent.asks_by_name(path)} - _OUTSIDE
+    every = sorted(set().union(*FAMILIES)) if leaves else []
+    wanted = every if intent.targets == ALL_LINEAR else sorted(intent.targets or ())
     unmet = [name for name in wanted if not any(ends_in(path, name) for path in modules)]
     unmet = [name for name in unmet if not intent.excludes({name, *_places(name, modules)})]
-    certain = [name for name in unmet if LAYER.match(name) or name.rpartition(".")[2] in together]
-    return certain, [name for name in unmet if name not in certain]
+    lost = [{name for name in unmet if name.rpartition(".")[2] in family} for family in FAMILIES if leaves <= family]
+    sure = (set.intersection(*lost) or min(lost, key=len)) if lost and leaves and all(lost) else set()
+    certain = [name for name in unmet if LAYER.match(name) or name in sure]
+    return certain, [] if intent.targets == ALL_LINEAR else [name for name in unmet if name not in certain]
 
 
 _OUTSIDE = frozenset({"lm_head", "embed_tokens", "wte", "score", "classifier"})
@@ -141,21 +153,39 @@ def _holes(name: str, stack: _Stack, intent: Intent) -> list[str]:
     layers = set(range(max(stack.indices) + 1)) if intent.layers is None else stack.indices
     by_leaf: dict[str, set[int]] = defaultdict(set)
     by_block: dict[str, set[int]] = defaultdict(set)
+    names: dict[tuple[str, int], set[str]] = defaultdict(set)  # what a block has in a layer
     for rest, has in stack.present.items():
+        for index in has:
+            names[rest.rpartition(".")[0], index].add(rest)
         by_leaf[rest.rpartition(".")[2]] |= has
         by_block[rest.rpartition(".")[0]] |= has
     found = []
     for rest, has in stack.present.items():
         block, _, leaf = rest.rpartition(".")
-        lone = by_block[block] - has  # the block is there without it
-        gone = layers - by_block[block]  # the whole block is not there
+        like = set().union(*(names[block, index] for index in has))
+        lone = {index for index in by_block[block] - has if names[block, index] & like}  # the block without it
+        gone = stack.indices - by_block[block] - by_leaf[leaf]  # no such block, and no other with it
         if block.rpartition(".")[2] not in IN_EVERY_LAYER:
-            gone -= stack.indices  # such a block comes and goes
-        gone -= by_leaf[leaf]  # the layer has it in another block
+            gone = set()  # such a block comes and goes
+        if leaf in NOT_IN_THE_LAST or block in NOT_IN_THE_LAST:
+            lone, gone = lone - {max(stack.indices)}, gone - {max(stack.indices)}
         for absent, present in ((lone, has), (gone, by_block[block])):
             if absent and not _is_pattern(absent, present):
                 found += [f"{name}.{index}.{rest}" for index in sorted(absent)]
+        found += [f"{name}.{index}.{rest}" for index in sorted(_lost_whole(layers - stack.indices, stack))]
     return found
+
+
+def _lost_whole(absent: set[int], stack: _Stack) -> set[int]:
+    """Of the layers without any module those that cannot be the model's own pattern.
+
+    Layers that have attention and feed-forward alike are an ordinary decoder's, and it begins at 0. Three groups of
+    them or more, in less than half of the layers, may be a hybrid's.
+    """
+    blocks = {rest.rpartition(".")[0].rpartition(".")[2] for rest in stack.present} & IN_EVERY_LAYER
+    groups = 1 + sum(step > 1 for step in _gaps(stack.indices))
+    ordinary = len(blocks) > 1 and (groups < REPEATS or len(absent) <= len(stack.indices))
+    return absent if ordinary or not absent or not _is_pattern(absent, stack.indices) else set()
 
 
 def _is_pattern(absent: set[int], present: set[int]) -> bool:
@@ -170,24 +200,31 @@ def _is_pattern(absent: set[int], present: set[int]) -> bool:
     )
 
 
+def _gaps(layers: set[int]) -> list[int]:
+    return [after - before for before, after in itertools.pairwise(sorted(layers))]
+
+
 def _steps(layers: set[int]) -> set[int]:
-    return {after - before for before, after in itertools.pairwise(sorted(layers))}
+    return set(_gaps(layers))
 
 
-def _lost_layers(stacks: Iterable[_Stack], intent: Intent) -> list[str]:
-    """Layers that the configuration names and no module stands in."""
+def _lost_layers(stacks: Iterable[_Stack], intent: Intent) -> tuple[list[str], list[str]]:
+    """Layers that the configuration names and no module stands in; beyond the last the model may have ended."""
     there = set().union(*(stack.indices for stack in stacks))
-    return [f"layer {index}" for index in sorted((intent.layers or set()) - there)] if there else []
+    gone = sorted((intent.layers or set()) - there) if there else []
+    return [f"layer {one}" for one in gone if one < max(there)], [f"layer {one}" for one in gone if one > max(there)]
 
 
-def _lost_saved(saved: Collection[str], intent: Intent) -> list[str]:
-    """Modules to be saved whole that are not there."""
-    there = [name.removeprefix(PREFIX) for name in saved]
+def _lost_saved(layout: Layout, intent: Intent) -> tuple[list[str], list[str]]:
+    """Modules to be saved whole that are not there: surely lost, or possibly never in the model."""
+    there = [name.removeprefix(PREFIX) for name in layout.saved]
     tokens = [] if not intent.tokens or any("trainable_tokens_delta" in one for one in there) else ["trainable tokens"]
     gone = [name for name in intent.saved if not any(f"{name}." in one for one in there)]
     if set(OF_CLASSIFIERS) <= set(intent.saved) and set(gone) != set(OF_CLASSIFIERS):
         gone = [name for name in gone if name not in OF_CLASSIFIERS]
-    return [*(f"{name} (saved whole)" for name in gone), *tokens]
+    usual = any(path.startswith("model.layers.") for path in layout.modules)
+    certain = [name for name in gone if len(gone) == len(intent.saved) or (usual and name in HEADS)]
+    return [*(f"{name} (saved whole)" for name in certain), *tokens], [name for name in gone if name not in certain]
 
 
 def _lost_parameters(modules: Collection[str], intent: Intent) -> list[str]:

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .name_patterns import ends_in, matching, matching_ends
+from .name_patterns import PLAIN, ends_in, ends_of, matching, matching_ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -32,6 +32,7 @@ OF_CLASSIFIERS = ("classifier", "score")
 DEFAULT_RANK = 8  # LoraConfig's r and lora_alpha, where the file has none
 DEFAULT_INITIAL_RANK = 12  # AdaLoraConfig's init_r
 ALL_LINEAR = "all-linear"  # PEFT writes the names that it found instead; a configuration made by hand may not
+MOST_NAMES = 100_000  # in one field; LoRA on every expert of a large model by its full name is 92,000
 LARGEST = 1e100  # that any field may say; Python's own integers have no end
 TASKS = ("CAUSAL_LM", "SEQ_CLS", "SEQ_2_SEQ_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION")
 LAYER = re.compile(r"^(?P<stack>(?:.*?\.)?[^.]*)\.(?P<index>\d+)\.(?P<rest>.+)$")  # the first number counts
@@ -46,11 +47,11 @@ def _is_number(value: object) -> bool:
 
 
 def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) and one for one in value)
+    return isinstance(value, list) and len(value) <= MOST_NAMES and all(isinstance(one, str) for one in value)
 
 
 def _is_table_of(holds: Callable[[object], bool]) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, dict) and all(holds(one) for one in value.values())
+    return lambda value: isinstance(value, dict) and len(value) <= MOST_NAMES and all(map(holds, value.values()))
 
 
 def _are_layers(value: object) -> bool:
@@ -120,15 +121,18 @@ class Intent:
             PatternUnusable: A pattern in the configuration cannot be used.
         """
         left = frozenset(modules) - self.excludes(modules)
-        plain = frozenset(name for name in left if not name.endswith(".base_layer"))
-        return self._by_name(plain) | frozenset(name for name in left if self._holds_parameter(name))
+        owners = {name: name.partition(".base_layer.")[0] for name in left if not name.endswith(".base_layer")}
+        named = self._by_name(frozenset(owners.values()))  # torch's own attention holds a wrapper within its wrapper
+        by_name = frozenset(name for name, owner in owners.items() if owner in named)
+        return by_name | frozenset(name for name in left if self._holds_parameter(name))
 
     def excludes(self, modules: Collection[str]) -> frozenset[str]:
         """Which of the modules are left out although a target names them."""
         if isinstance(self.excluded, str):
             out = matching(self.excluded, modules)
         else:
-            out = frozenset(name for name in modules if any(ends_in(name, end) for end in self.excluded))
+            ends = frozenset(self.excluded)
+            out = frozenset(name for name in modules if not ends.isdisjoint(ends_of(name)))
         return out | frozenset(name for name in modules if any(f".{whole}." in f".{name}." for whole in self.saved))
 
     def is_saved(self, module: str) -> bool:
@@ -149,17 +153,19 @@ class Intent:
         return bool(self._by_name(frozenset((module,))))
 
     def _by_name(self, modules: frozenset[str]) -> frozenset[str]:
-        if self.targets is None:
-            return frozenset()
+        if self.targets is None:  # PEFT's own choice for the architecture, where it is not parameters alone
+            return frozenset() if self.parameters else modules
         if isinstance(self.targets, str):
             return modules if self.targets == ALL_LINEAR else matching(self.targets, modules)
         whole = frozenset(self.targets)
-        ends = frozenset(name for name in modules - whole if any(ends_in(name, end) for end in self.targets))
+        ends = frozenset(name for name in modules - whole if not whole.isdisjoint(ends_of(name)))
         return (modules & whole) | frozenset(name for name in ends if self._in_layers(name))
 
     def _in_layers(self, module: str) -> bool:
         if not self.layers:
             return True
+        if not all(PLAIN.fullmatch(name) for name in self.layer_names):
+            return True  # a pattern of their names, which is not followed
         found = [re.search(rf"(?:^|\.){re.escape(name)}\.(\d+)\.", module) for name in self.layer_names]
         match = next((one for one in found if one), None) if found else LAYER.match(module)
         return match is not None and int(match["index"] if not found else match[1]) in self.layers
@@ -190,8 +196,8 @@ class Intent:
 
 def _first_match(patterns: Mapping[str, Any], modules: Collection[str], default: Any) -> dict[str, Any]:  # noqa: ANN401 - numbers
     found = dict.fromkeys(modules, default)
-    for pattern, value in reversed(list(patterns.items())):  # the first that matches wins
-        found |= dict.fromkeys(matching_ends(pattern, modules), value)
+    for pattern, matched in reversed(matching_ends(patterns, modules).items()):  # the first that matches wins
+        found |= dict.fromkeys(matched, patterns[pattern])
     return found
 
 
@@ -224,7 +230,7 @@ def read_intent(config: Mapping[str, Any]) -> Intent:
         targets=_one_or_several(usable.get("target_modules")),
         excluded=_one_or_several(usable.get("exclude_modules")) or (),
         layers=None if layers is None else frozenset(layers if isinstance(layers, list) else [layers]),
-        layer_names=_several(usable.get("layers_pattern")),
+        layer_names=tuple(name for name in _several(usable.get("layers_pattern")) if name),
         parameters=_several(usable.get("target_parameters")),
         saved=_several(usable.get("modules_to_save")),
         dora=bool(usable.get("use_dora")),

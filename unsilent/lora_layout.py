@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .tensor_files import Tensor
 
 PREFIX = "base_model.model."
+# What torch.compile, FSDP and checkpointing put into the names of a model that is not unwrapped before saving.
+WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 DIGITS = 4  # of a layer's number; the deepest models have some hundred layers
 PART = re.compile(r"(?P<module>.+?)\.(?P<part>lora_[A-Za-z]\w*)(?P<rest>\..+)?")
 # Each part, and what may follow it in a name; older releases wrote the magnitude with .weight behind.
@@ -34,6 +36,11 @@ ADALORA_PARTS: Mapping[str, tuple[str, ...]] = {"lora_A": ("",), "lora_B": ("",)
 # What PEFT saves beside the adapter when the vocabulary was resized or an embedding is trained, in usual models.
 EMBEDDINGS = ("embed_tokens", "lm_head", "wte", "embed_in", "embed_out", "word_embeddings", "shared", "output",
               "tok_embeddings")  # fmt: skip
+
+
+# Modules of one block that read the same input, in models that have these names.
+SAME_INPUT = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+BLOCKS = ("self_attn", "mlp")
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,7 @@ def lay_out(tensors: Mapping[str, Tensor], intent: Intent) -> Layout:
         layout.strange |= _unasked_parts(module, intent)
         layout.lacking += _lacking_parts(module, intent)
         layout.misshapen |= dict(_misshapen(module, intent, layout.ranks[module.path]))
+    layout.misshapen |= dict(_unlike_siblings(layout))
     return layout
 
 
@@ -117,6 +125,11 @@ def _wrong_place(name: str) -> str:
         return f"without the prefix {PREFIX}"
     if name.startswith(2 * PREFIX):
         return f"with the prefix {PREFIX} twice"
+    module = name.removeprefix(PREFIX)
+    if wrapper := next((one for one in WRAPPERS if f".{one}." in f".{module}"), ""):
+        return f"with {wrapper} in it, which is left of a wrapper around the model"
+    if module.startswith("module."):
+        return "with module. in it, which is left of a wrapper around the model"
     match = LAYER.match(name)
     return f"layer {match['index'][:20]}, which no model has" if match and len(match["index"]) > DIGITS else ""
 
@@ -171,7 +184,8 @@ def _misshapen(module: Module, intent: Intent, rank: int) -> Iterator[tuple[str,
             yield tensor.name, f"{list(tensor.shape)}: {tensor.shape[axis]} {name}, {problem}"
     if first is None or second is None or min(len(first.shape), len(second.shape)) < 2:  # noqa: PLR2004
         return
-    if first.shape[0] != second.shape[1] or len(first.shape) != len(second.shape):
+    groups = len(first.shape) > 2 and first.shape[0] % max(second.shape[1], 1) == 0  # noqa: PLR2004 - of a convolution
+    if (first.shape[0] != second.shape[1] and not groups) or len(first.shape) != len(second.shape):
         yield second.name, f"{list(second.shape)} does not fit {list(first.shape)} of the other factor"
     out = second.shape[0]
     for part, tensor in module.parts.items():
@@ -183,6 +197,21 @@ def _misshapen(module: Module, intent: Intent, rank: int) -> Iterator[tuple[str,
             yield tensor.name, f"{list(tensor.shape)}, where {[first.shape[0], 1]} was expected"
 
 
+def _unlike_siblings(layout: Layout) -> Iterator[tuple[str, str]]:
+    """Modules that read the same input and do not agree how wide it is."""
+    for path, module in layout.modules.items():
+        block, _, leaf = path.rpartition(".")
+        first = next((names[0] for names in SAME_INPUT if leaf in names), leaf)
+        sibling = layout.modules.get(f"{block}.{first}")
+        if block.rpartition(".")[2] not in BLOCKS or not sibling or not sibling.lora_a or not module.lora_a:
+            continue
+        if {sibling.lora_a.name, module.lora_a.name} & layout.misshapen.keys():
+            continue
+        if sibling.lora_a.shape[1:] != module.lora_a.shape[1:]:
+            wide, other = list(module.lora_a.shape), list(sibling.lora_a.shape)
+            yield module.lora_a.name, f"{wide}, where {first} beside it reads the same input with {other}"
+
+
 def _wrong_rank(found: int, module: Module, intent: Intent, rank: int) -> str:
     """Why this number of rows cannot be; empty where it can. Of experts' parameters PEFT stacks the rows."""
     if intent.method == "ADALORA" or intent.variant:
@@ -190,6 +219,9 @@ def _wrong_rank(found: int, module: Module, intent: Intent, rank: int) -> str:
     if intent.parameters and _is_on_parameter(module.path, intent):
         ranks = {intent.rank, *intent.ranks.values()}
         return "" if any(found % one == 0 for one in ranks) else f"no multiple of r = {intent.rank}"
+    first = module.lora_a
+    if first is not None and len(first.shape) > 2 and rank % max(found, 1) == 0:  # noqa: PLR2004 - a matrix
+        return ""  # a convolution in groups
     return "" if found == rank else f"where the configuration says r = {rank}"
 
 

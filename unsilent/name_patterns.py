@@ -20,13 +20,13 @@ PATIENCE = 60  # seconds by the clock, on a machine that is busy otherwise
 PLAIN = re.compile(r"\w+(\.\w+)*", re.ASCII)
 MATCH = """
 import json, re, sys
-limit, pattern, names = json.load(sys.stdin)
+limit, patterns, names = json.load(sys.stdin)
 try:
     import resource
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
 except ImportError:
     pass
-print(json.dumps([name for name in names if re.fullmatch(pattern, name)]))
+print(json.dumps([[name for name in names if re.fullmatch(pattern, name)] for pattern in patterns]))
 """
 
 
@@ -42,18 +42,24 @@ def matching(pattern: str, names: Collection[str]) -> frozenset[str]:
     """
     if PLAIN.fullmatch(pattern):
         return frozenset(name for name in names if name == pattern)
-    return _ask(pattern, names)
+    return _ask([pattern], names)[0]
 
 
-def matching_ends(pattern: str, names: Collection[str]) -> frozenset[str]:
+def matching_ends(patterns: Collection[str], names: Collection[str]) -> dict[str, frozenset[str]]:
     """Names that end in what a pattern matches, after a dot or from the start, as PEFT reads ``rank_pattern``.
 
+    Returns:
+        By pattern, in their order.
+
     Raises:
-        PatternUnusable: It cannot be used; the message says why.
+        PatternUnusable: One of them cannot be used; the message says why.
     """
-    if PLAIN.fullmatch(pattern):
-        return frozenset(name for name in names if ends_in(name, pattern))
-    return _ask(rf"(.*\.)?({pattern})", names)
+    odd = [pattern for pattern in patterns if not PLAIN.fullmatch(pattern)]
+    asked = dict(zip(odd, _ask([rf"(.*\.)?({pattern})" for pattern in odd], names) if odd else [], strict=True))
+    return {
+        pattern: asked[pattern] if pattern in asked else frozenset(name for name in names if ends_in(name, pattern))
+        for pattern in patterns
+    }
 
 
 def ends_in(name: str, end: str) -> bool:
@@ -61,20 +67,23 @@ def ends_in(name: str, end: str) -> bool:
     return name == end or name.endswith(f".{end}")
 
 
-def _ask(pattern: str, names: Collection[str]) -> frozenset[str]:
+def ends_of(name: str) -> list[str]:
+    """Everything that a dotted name ends in: itself first."""
+    parts = name.split(".")
+    return [".".join(parts[place:]) for place in range(len(parts))]
+
+
+def _ask(patterns: list[str], names: Collection[str]) -> list[frozenset[str]]:
     """Match in a process of its own, with Python's own library alone."""
     command = [sys.executable, "-I", "-S", "-c", MATCH]
+    question = json.dumps([LIMIT, patterns, sorted(names)])
+    said = repr(patterns[0] if len(patterns) == 1 else patterns)[:80]
     try:
         done = subprocess.run(  # noqa: S603 - our own command
-            command,
-            input=json.dumps([LIMIT, pattern, sorted(names)]),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=True,
+            command, input=question, capture_output=True, text=True, timeout=PATIENCE, check=True
         )
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
         if getattr(error, "returncode", -1) < 0:
-            raise PatternUnusable(f"{pattern[:80]!r} takes more than {LIMIT} s on {len(names)} names") from error
-        raise PatternUnusable(f"{pattern[:80]!r} is no regular expression") from error
-    return frozenset(json.loads(done.stdout))
+            raise PatternUnusable(f"{said} takes more than {LIMIT} s on {len(names)} names") from error
+        raise PatternUnusable(f"{said} is no regular expression") from error
+    return [frozenset(found) for found in json.loads(done.stdout)]

@@ -73,17 +73,21 @@ def check_trained(facts: AdapterFacts) -> Outcome:
         return skipped(slug, STAGE, f"no lora_B with values among {len(facts.tensors)} tensors: no LoRA adapter")
     zero = [name for name in second if facts.values[name].zero]
     begun = facts.intent.initial
-    if len(zero) < len(second) and begun not in BEGIN_WITH_ZERO:
+    part = next(part for part in BEGIN_AS_ZERO if second[0].endswith(f".{part}")).removesuffix(".weight")
+    if len(zero) == len(second):
+        why = f"every {part} is zero ({len(zero)} of {len(second)} tensors): it was created and never trained"
+    elif facts.norms and not any(facts.norms.values()):  # NaN is not zero
+        why = f"what it adds is zero in each of {len(facts.norms)} modules (lora_alpha is {facts.intent.alpha})"
+    elif begun not in BEGIN_WITH_ZERO:
         return skipped(slug, STAGE, f"initialised by {begun!r:.60}, where a fresh adapter is not zero")
-    if len(zero) < len(second):
-        return passed(slug, STAGE, f"{len(zero)} of {len(second)} lora_B are zero, {zero[0]} first" if zero else "")
+    else:
+        return passed(slug, STAGE, f"{len(zero)} of {len(second)} {part} are zero, {zero[0]} first" if zero else "")
     return failed(
         slug,
         STAGE,
-        f"Expected a trained adapter, but every lora_B is zero ({len(zero)} of {len(second)} tensors): it was created "
-        f"and never trained. Where: {facts.looked.weights[0]}. What to do: train it, or find what saved over the "
-        "trained one.",
-        {"zero": len(zero), "lora_B": len(second)},
+        f"Expected a trained adapter, but {why}. Where: {facts.looked.weights[0]}. What to do: train it, or find what "
+        "saved over the trained one.",
+        {"zero": len(zero), part: len(second), "alpha": facts.intent.alpha},
     )
 
 
@@ -127,14 +131,15 @@ def _wrong_dtype(facts: AdapterFacts, trained: str, other: Mapping[str, Tensor])
 def check_shapes(facts: AdapterFacts) -> Outcome:
     """[adapter-shape-mismatch] Shapes that contradict each other, the configuration's rank, or the base."""
     slug = "adapter-shape-mismatch"
-    wrong = dict(facts.layout.misshapen) if facts.layout else {}
     if facts.on_base:
-        wrong |= {
+        wrong = {
             name: f"{list(found)}, where the base has {list(expected)}"
             for name, (found, expected) in facts.on_base.mismatched.items()
         }
     elif facts.layout is None:
         return skipped(slug, STAGE, facts.unread or facts.unlaid)
+    else:
+        wrong = facts.layout.misshapen
     if not wrong:
         return passed(slug, STAGE)
     name, why = next(iter(wrong.items()))
@@ -152,12 +157,13 @@ def check_keys(facts: AdapterFacts) -> Outcome:
     """[adapter-keys-ignored] Names that PEFT does not know, and drops with a warning."""
     slug = "adapter-keys-ignored"
     strange = {name: "a name that cannot be printed" for name in facts.tensors if not name.isprintable()}
-    strange |= facts.layout.strange if facts.layout else {}
+    known = facts.layout.strange if facts.layout else {}
     if facts.on_base:
-        why = "the base has no place for it"
-        strange = {name: strange.get(name, why) for name in facts.on_base.unexpected} | strange
+        strange |= {name: known.get(name, "the base has no place for it") for name in facts.on_base.unexpected}
     elif facts.layout is None and not strange:
         return skipped(slug, STAGE, facts.unread or facts.unlaid)
+    else:
+        strange |= known
     if not strange:
         return passed(slug, STAGE)
     name, why = next(iter(strange.items()))
@@ -177,14 +183,16 @@ def check_coverage(facts: AdapterFacts) -> Outcome:
     if facts.coverage is None and facts.on_base is None:
         return skipped(slug, STAGE, facts.unread or facts.unlaid or "no module's tensors")
     coverage = facts.coverage or Coverage({}, 0)
-    lost = facts.on_base.missing if facts.on_base else coverage.lost
     mistyped = _mistyped(coverage.undecided, facts)
-    lacking = list(dict.fromkeys([*(facts.layout.lacking if facts.layout else ()), *lost]))
+    parts = facts.layout.lacking if facts.layout else ()
+    lacking = [*facts.on_base.missing] if facts.on_base else [*parts, *coverage.lost]
     lacking += [f"{name} (no module has this name)" for name in mistyped]
     undecided = [] if facts.on_base else [name for name in coverage.undecided if name not in mistyped]
+    if not lacking and undecided:
+        names = f"{', '.join(undecided[:NAMED])}" + (" and more" if len(undecided) > NAMED else "")
+        return skipped(slug, STAGE, f"no module on disk is called {names}: --base tells whether one should be")
     if not lacking:
-        said = f"no module on disk is called {', '.join(undecided)}; --base tells whether one should be"
-        return passed(slug, STAGE, said if undecided else "")
+        return passed(slug, STAGE)
     return failed(
         slug,
         STAGE,
@@ -199,27 +207,38 @@ def _mistyped(names: tuple[str, ...], facts: AdapterFacts) -> list[str]:
     """Names that are nearly those of modules that are there, or of their kind."""
     known = set().union(*FAMILIES)
     near = known | {path.rpartition(".")[2] for path in (facts.layout.modules if facts.layout else ())}
-    return [name for name in names if name not in known and difflib.get_close_matches(name, near, n=1, cutoff=0.8)]
+    return [
+        name for name in names[:NAMED] if name not in known and difflib.get_close_matches(name, near, n=1, cutoff=0.8)
+    ]
 
 
 def check_base(facts: AdapterFacts) -> Outcome:
     """[adapter-base-mismatch] Another base than the one the adapter was trained on."""
     slug = "adapter-base-mismatch"
     config, manifest, base = facts.looked.config, facts.looked.manifest, facts.base
-    if base and base.complaint:
-        return skipped(slug, STAGE, f"the base cannot be asked: {base.complaint}")
-    if manifest is None:
-        named = config.get("base_model_name_or_path") or "nothing"
-        return skipped(slug, STAGE, f"no usable manifest: of its base the adapter says {named!r:.80} and no more")
-    trained = manifest["base"]
+    trained = manifest["base"] if manifest else {"name": "", "revision": "", "config_sha256": ""}
     pairs = {
         "name": (trained["name"], config.get("base_model_name_or_path")),
         "revision": (trained["revision"], config.get("revision")),
         "config_sha256": (trained["config_sha256"], base.config_sha256 if base else None),
     }
     other = {what: pair for what, pair in pairs.items() if all(pair) and pair[0] != pair[1]}
+    named = f"{config.get('base_model_name_or_path') or 'nothing'!r:.80}"
+    if base and base.refused == "base" and not other:
+        return failed(
+            slug,
+            STAGE,
+            f"Expected a base that takes this adapter, but got one on which {base.complaint}. Where: "
+            f"{facts.looked.folder}. What to do: load it on the base it was trained on; it names {named}.",
+            {"refusal": base.complaint, "named": config.get("base_model_name_or_path")},
+        )
+    if base and base.complaint and not other:
+        return skipped(slug, STAGE, f"the base cannot be asked: {base.complaint}")
+    if manifest is None:
+        return skipped(slug, STAGE, f"no usable manifest: of its base the adapter says {named} and no more")
     if not other:
-        return passed(slug, STAGE)
+        stated = ", ".join(f"{what} of {own[0]}" for what, own in (base.assumed if base else {}).items())
+        return passed(slug, STAGE, f"to be loaded with {stated}, as it was saved" if stated else "")
     what, (expected, found) = next(iter(other.items()))
     return failed(
         slug,

@@ -23,6 +23,15 @@ SPARSE = 1_000_000_000  # bytes from which on a file is asked how much of it was
 LARGEST_FILE = 64_000_000_000  # bytes; no adapter of a model that exists comes near
 
 
+# What lies where a file should be when it was never fetched.
+INSTEAD = {
+    b"version https://git-lfs": "a pointer of git-lfs, not the file: git lfs pull fetches it",
+    b"<!doctype html": "a web page, as a failed download leaves",
+    b"<html": "a web page, as a failed download leaves",
+    b'{"error"': "an error message of a server, as a failed download leaves",
+}
+
+
 @dataclass(frozen=True)
 class Dtype:
     """How numpy reads the bits of a dtype, all of them but the sign, and where those of inf and NaN begin."""
@@ -147,6 +156,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
     Raises:
         TensorFileUnreadable: No header, or one that contradicts the file; the message says how.
+        OSError: The file system said no.
     """
     try:
         file = TensorFile(path)
@@ -156,11 +166,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             )
         if file.size > LARGEST_FILE:
             raise TensorFileUnreadable(f"{file.size / 1e9:.0f} GB, where {LARGEST_FILE / 1e9:.0f} is the limit")
-        length = int.from_bytes(file.read(0, min(8, file.size)), "little")
+        beginning = file.read(0, min(64, file.size))
+        for mark, what in INSTEAD.items():
+            if beginning.lower().lstrip().startswith(mark):
+                raise TensorFileUnreadable(what)
+        length = int.from_bytes(beginning[:8], "little")
         if file.size < 8 or length > min(LARGEST_HEADER, file.size - 8):  # noqa: PLR2004 - the header's length itself
             raise TensorFileUnreadable(f"no safetensors header in {file.size} bytes")
         header = _read_header(file.read(8, 8 + length))
-    except (OSError, FileChanged) as error:
+    except FileChanged as error:
         raise TensorFileUnreadable(f"{type(error).__name__}: {error}") from error
     begin = 8 + length
     tensors = {name: _tensor(name, entry, file, begin) for name, entry in header.items() if name != "__metadata__"}
@@ -178,7 +192,7 @@ def _read_header(text: bytes) -> dict[str, object]:
         raise TensorFileUnreadable(f"{type(error).__name__}: {str(error)[:200]}") from error
     if not isinstance(header, dict):
         raise TensorFileUnreadable("a header that is no object")
-    notes = header.get("__metadata__", {})
+    notes = header.get("__metadata__") or {}
     if not isinstance(notes, dict) or not all(isinstance(note, str) for note in notes.values()):
         raise TensorFileUnreadable("metadata that is no table of texts")
     return header

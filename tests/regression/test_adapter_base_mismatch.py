@@ -12,6 +12,7 @@ import pytest
 import support
 import torch
 from peft import PeftModel
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from unsilent import inspect_adapter
 from unsilent.manifest import write_manifest
@@ -56,6 +57,17 @@ def test_check_finds_another_configuration_of_the_base(tiny_base: Path, tmp_path
 
     assert finding.slug == "adapter-base-mismatch"
     assert list(finding.evidence) == ["config_sha256"]
+
+
+def test_check_finds_a_base_that_cannot_take_it(tmp_path: Path) -> None:
+    """Another architecture has none of the modules: PEFT refuses, and says which."""
+    support.write_adapter(tmp_path / "sft", "org/right", manifest=False)
+    GPT2LMHeadModel(GPT2Config(n_embd=32, n_layer=1, n_head=2, vocab_size=259)).save_pretrained(tmp_path / "gpt2")
+    finding = support.only_finding(inspect_adapter(tmp_path / "sft", base=tmp_path / "gpt2"))
+
+    assert finding.slug == "adapter-base-mismatch"
+    assert "Expected a base that takes this adapter, but got one on which PEFT" in finding.message
+    assert "it names 'org/right'" in finding.message
 
 
 def test_edited_later_it_stands_under_the_edit(tmp_path: Path) -> None:

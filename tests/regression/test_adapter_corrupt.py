@@ -20,7 +20,7 @@ from unsilent import inspect_adapter
 pytestmark = [pytest.mark.regression, pytest.mark.failure("adapter-corrupt")]
 
 FILE = "adapter_model.safetensors"
-DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut in half": (faults.cut_file, "does not fit bytes"),
     "cut in its header": (lambda path: faults.cut_file(path, 0.01), "no safetensors header"),
     "a byte too few": (lambda path: faults.cut_file(path, 0.99999), "does not fit bytes"),
@@ -28,6 +28,14 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a dtype of another width": (lambda path: faults.change_header(path, '"F32"', '"F16"'), "does not fit bytes"),
     "a dtype that is none": (lambda path: faults.change_header(path, '"F32"', '"F33"'), "nobody knows"),
     "a shape that lies": (lambda path: faults.change_header(path, "[4,32]", "[4,99]"), "does not fit bytes"),
+    "a git-lfs pointer": (
+        lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1a\nsize 9\n"),
+        "a pointer of git-lfs, not the file: git lfs pull fetches it",
+    ),
+    "a web page": (
+        lambda path: path.write_text("\n<!DOCTYPE html><p>404") and None,
+        "a web page, as a failed download",
+    ),
     "broken JSON": (lambda path: faults.change_header(path, '"dtype"', '"dtype '), "JSONDecodeError"),
 }
 
@@ -49,7 +57,7 @@ def test_fault_is_real(adapter: Path) -> None:
 
 
 @pytest.mark.parametrize(("damage", "words"), DAMAGES.values(), ids=DAMAGES.keys())
-def test_check_finds_it(adapter: Path, damage: Callable[[Path], None], words: str) -> None:
+def test_check_finds_it(adapter: Path, damage: Callable[[Path], object], words: str) -> None:
     """One finding, with what does not fit."""
     damage(adapter / FILE)
     finding = support.only_finding(inspect_adapter(adapter))

@@ -56,9 +56,13 @@ def test_check_finds_it(adapter: Path) -> None:
         ("base_model.model.", "", "without the prefix"),
         ("lora_A.weight", "lora_A.default.weight", "lora_A.default.weight is no part of LORA"),
         ("lora_B", "lora_up", "lora_up.weight is no part of LORA"),
+        ("base_model.model.", "base_model.model._orig_mod.", "left of a wrapper around the model"),
+        ("base_model.model.", "base_model.model.module.", "left of a wrapper around the model"),
+        (".mlp.", "._fsdp_wrapped_module.mlp.", "left of a wrapper"),
         ("self_attn", "attention", "the configuration does not ask for it"),
     ],
-    ids=["no prefix", "the adapter's name left in", "another convention", "other modules"],
+    ids=["no prefix", "the adapter's name left in", "another convention", "compiled", "parallel",
+         "sharded", "other modules"],
 )  # fmt: skip
 def test_check_finds_names_of_every_kind(adapter: Path, old: str, new: str, why: str) -> None:
     """As other tools write them, and as they come out of a state dict."""

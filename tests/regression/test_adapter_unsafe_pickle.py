@@ -6,9 +6,11 @@ import pickle
 from pathlib import Path
 
 import faults
+import numpy as np
 import pytest
 import support
 import torch
+from transformers import TrainingArguments
 
 from unsilent import inspect_adapter
 
@@ -52,6 +54,24 @@ def test_check_finds_it_beside_safetensors(adapter: Path, tmp_path: Path) -> Non
     (adapter / "adapter_model.safetensors").write_bytes(whole)
 
     assert support.only_finding(inspect_adapter(adapter)).slug == "adapter-unsafe-pickle"
+
+
+def test_check_finds_it_in_another_file(adapter: Path, tmp_path: Path) -> None:
+    """A Trainer's state beside the adapter, loaded by whoever goes on with the run."""
+    whole = (adapter / "adapter_model.safetensors").read_bytes()
+    faults.malicious_bin(adapter, tmp_path / "ran", "optimizer.pt")
+    (adapter / "adapter_model.safetensors").write_bytes(whole)
+    finding = support.only_finding(inspect_adapter(adapter))
+
+    assert finding.evidence["calls"] == {"optimizer.pt": ["os.makedirs"]}
+
+
+def test_trainers_own_pickles_are_left_alone(adapter: Path) -> None:
+    """Arguments and states hold classes of libraries, and call nothing else."""
+    torch.save(TrainingArguments(str(adapter / "out"), use_cpu=True), adapter / "training_args.bin")
+    torch.save({"cuda": [1], "numpy": np.random.default_rng(0).bit_generator.state}, adapter / "rng_state.pth")
+
+    assert inspect_adapter(adapter).verdict() == "passed"
 
 
 def test_healthy_twin_is_left_alone(adapter: Path) -> None:

@@ -48,7 +48,7 @@ def test_check_finds_it(trained: Path) -> None:
 
     assert finding.slug == "adapter-untrained"
     assert "every lora_B is zero (14 of 14 tensors): it was created and never trained" in finding.message
-    assert finding.evidence == {"zero": 14, "lora_B": 14}
+    assert finding.evidence == {"zero": 14, "lora_B": 14, "alpha": 16}
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
@@ -83,3 +83,15 @@ def test_one_trained_module_is_trained(tmp_path: Path) -> None:
     faults.forget_training(tmp_path, keep="layers.0.self_attn.q_proj")
 
     assert inspect_adapter(tmp_path).verdict() == "passed"
+
+
+def test_adapter_that_adds_nothing_is_found(tmp_path: Path) -> None:
+    """Zeros in the other factor, or an alpha of 0, make the same plain base."""
+    support.write_adapter(tmp_path / "a", manifest=False)
+    support.write_adapter(tmp_path / "b", manifest=False, lora_alpha=0)
+    faults.forget_training(tmp_path / "a", part="lora_A")
+    first, second = (support.only_finding(inspect_adapter(tmp_path / name)) for name in "ab")
+
+    assert (first.slug, second.slug) == ("adapter-untrained", "adapter-untrained")
+    assert "what it adds is zero in each of 14 modules (lora_alpha is 8)" in first.message
+    assert "what it adds is zero in each of 14 modules (lora_alpha is 0)" in second.message

@@ -56,7 +56,7 @@ def test_card_of_what_is_not_known(tmp_path: Path) -> None:
     unknown = inspect_adapter(folder).cards[0].lines
 
     assert untrained.lines[0] == "found        checkpoint-7, the last of 1 checkpoints"
-    assert "trained      no: every lora_B is zero" in untrained.lines
+    assert "trained      no: it adds nothing" in untrained.lines
     assert "manifest     disagrees: adapter_model.safetensors" in untrained.lines
     assert [line for line in unknown if line.startswith(("base", "method", "trained"))] == [
         "base         not said", "method       NEW", "trained      not known"

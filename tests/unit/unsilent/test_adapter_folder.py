@@ -82,11 +82,11 @@ def test_adapters_below_a_folder_are_found(tmp_path: Path) -> None:
 
 def test_link_that_leaves_the_folder_is_not_followed(tmp_path: Path) -> None:
     """A link within it is; so are those of a hub cache, which keeps files beside the snapshots."""
-    folder = support.write_adapter(tmp_path / "repo" / "snapshots" / "1a2b", manifest=False)
+    folder = support.write_adapter(tmp_path / "repo" / "snapshots" / "1a2b" / "dpo", manifest=False)
     weights, blobs = folder / "adapter_model.safetensors", tmp_path / "repo" / "blobs"
     blobs.mkdir()
     weights.rename(blobs / "3c4d")
-    weights.symlink_to("../../blobs/3c4d")
+    weights.symlink_to("../../../blobs/3c4d")
     of_hub = read_folder(folder)
     weights.unlink()
     (blobs / "3c4d").rename(tmp_path / "elsewhere")
@@ -97,6 +97,16 @@ def test_link_that_leaves_the_folder_is_not_followed(tmp_path: Path) -> None:
         FolderUnjudged, match=r"adapter_model\.safetensors is a link to .*elsewhere, outside of the fold"
     ):
         read_folder(folder)
+
+
+def test_half_an_adapter_above_others_is_looked_at(tmp_path: Path) -> None:
+    """What is left at the root is judged beside the checkpoints or named adapters below it."""
+    for name in ("run/checkpoint-3", "named/one"):
+        support.write_adapter(tmp_path / name)
+        (tmp_path / name).parent.joinpath("adapter_config.json").write_text("{}")
+
+    assert [path.name for path, _ in find_adapters(tmp_path / "run")] == ["run", "checkpoint-3"]
+    assert [path.name for path, _ in find_adapters(tmp_path / "named")] == ["named", "one"]
 
 
 def test_whole_model_is_no_adapter(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import faults
 import pytest
@@ -126,6 +127,8 @@ def test_several_adapters_are_judged_each(tmp_path: Path) -> None:
 def test_zip_is_judged_as_the_folder_in_it(tmp_path: Path) -> None:
     """Whatever the folder in it is called; nothing is left behind; a file that is no zip is not judged."""
     folder = support.write_adapter(tmp_path / "whole" / "deep" / "sft")
+    (tmp_path / "whole" / "__MACOSX").mkdir()
+    (tmp_path / "whole" / "__MACOSX" / "._sft").touch()
     faults.forget_training(folder)
     archive = shutil.make_archive(str(tmp_path / "sft"), "zip", tmp_path / "whole")
     (tmp_path / "no.zip").write_text("rubbish")
@@ -135,6 +138,42 @@ def test_zip_is_judged_as_the_folder_in_it(tmp_path: Path) -> None:
     assert {one.reason for one in inspect_adapter(tmp_path / "no.zip").outcomes} == {
         "a file, not a folder or a zip of one"
     }
+
+
+def test_zip_of_a_whole_adapter_passes(tmp_path: Path) -> None:
+    """Everything that the manifest lists is unpacked, notes as well."""
+    support.write_adapter(tmp_path / "sft")
+    archive = shutil.make_archive(str(tmp_path / "sft"), "zip", tmp_path / "sft")
+
+    assert [one.message for one in inspect_adapter(archive).outcomes if one.message] == []
+    assert inspect_adapter(archive).verdict() == "passed"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux lists the open files of a process")
+def test_files_are_closed(tmp_path: Path) -> None:
+    """However many adapters there are."""
+    for name in "abc":
+        support.write_adapter(tmp_path / name, manifest=False)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    report = inspect_adapter(tmp_path)
+
+    assert len(report.cards) == 3
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_file_that_may_not_be_read_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Permissions and failing disks are undecided."""
+    support.write_adapter(tmp_path, manifest=False)
+    real = os.open
+
+    def refuse(path: Any, *options: Any) -> int:  # noqa: ANN401 - as the system's
+        if str(path).endswith("safetensors"):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *options)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+    assert {one.reason for one in inspect_adapter(tmp_path).outcomes} == {"cannot be read (Permission denied)"}
 
 
 def test_base_that_is_none_is_wrong_use(tmp_path: Path) -> None:

@@ -38,6 +38,11 @@ HYBRID = [
 DENSE_FIRST = layers([*ATTENTION, "mlp.gate_proj"], [0]) + layers(
     [*ATTENTION, "mlp.experts.0.gate_proj", "mlp.shared_experts.gate_proj"], range(1, 9)
 )
+DIFFUSION = [path for path in layers(["attn.to_q", "attn.to_add_out"], range(24), "transformer_blocks")
+             if path != "transformer_blocks.23.attn.to_add_out"]  # fmt: skip
+EXPERTS = layers(ATTENTION + FEED_FORWARD, [0]) + layers(
+    [*ATTENTION, "mlp.gate", "mlp.experts", "mlp.experts.base_layer"], range(1, 9)
+)
 CROSS = [
     path
     for index in range(40)
@@ -64,14 +69,24 @@ CROSS = [
         (CROSS, ["q_proj"], {}),
         (layers(["q_proj"], range(20)) + layers(["k_proj"], range(12)), ["q_proj", "k_proj"], {}),
         (layers(["q", "v"], range(6), "encoder.block") + layers(["q", "v"], range(3), "decoder.block"), ["q", "v"], {}),
+        (layers(ATTENTION, range(8)), SEVEN, {}),
+        (layers([*ATTENTION, "mlp.down_proj"], range(8)), SEVEN, {}),
+        (layers([*ATTENTION, "mlp.up_proj", "mlp.down_proj"], range(8)), SEVEN, {}),
+        (EXPERTS, SEVEN, {"target_parameters": ["mlp.experts.up", "mlp.experts.down"]}),
+        (layers(ATTENTION, range(3)), ATTENTION, {"layers_to_transform": [0, 1, 2, 3, 4]}),
+        (DIFFUSION, ["to_q", "to_add_out"], {}),
+        (WHOLE, SEVEN, {"modules_to_save": ["lm_head", "my_head"], "saved": ("lm_head.weight",)}),
+        (layers(ATTENTION, [1, 4]), ATTENTION, {"layers_to_transform": [1, 4], "layers_pattern": ""}),
+        (layers(ATTENTION + FEED_FORWARD, range(5, 60, 6)), SEVEN, {}),
         (["lm_head", "model.embed_tokens"], ["lm_head", "embed_tokens"], {}),
         (layers(ATTENTION, range(3)), "all-linear", {}),
         ([], "all-linear", {}),
     ],
-    ids=["all seven", "names of other models", "attention alone", "one layer", "a pattern", "a path", "an exclusion",
-         "a pattern that excludes", "saved whole", "hybrid", "its mamba alone", "its attention alone",
-         "a dense layer first", "cross attention", "the last layers share", "two stacks", "no layers", "experts",
-         "nothing"],
+    ids=["all seven", "names of other models", "attention alone", "one layer", "a pattern", "a path", "an exclusion", "a
+         pattern that excludes", "saved whole", "hybrid", "its mamba alone", "its attention alone", "a dense layer
+         first", "cross attention", "the last layers share", "two stacks", "experts that are no layers", "fused gate",
+         "no gate", "dense, then experts", "more layers than the model has", "a diffusion transformer", "a head of one's
+         own", "an empty pattern", "hybrid, every sixth", "no layers", "experts", "nothing"],
 )  # fmt: skip
 def test_what_was_meant_is_no_loss(paths: list[str], targets: list[str] | str, config: dict[str, Any]) -> None:
     """Healthy adapters of many models: nothing is lost."""
@@ -82,26 +97,30 @@ def test_what_was_meant_is_no_loss(paths: list[str], targets: list[str] | str, c
     ("paths", "targets", "config", "first", "count"),
     [
         (WHOLE[:1], SEVEN, {}, "k_proj", 2),
-        (WHOLE[:1], "all-linear", {}, "k_proj", 2),
+        (WHOLE[:1], "all-linear", {}, "k_proj", 3),
         (WHOLE[:100] + WHOLE[101:], SEVEN, {}, WHOLE[100], 1),
         ([path for path in WHOLE if ".7." not in path], SEVEN, {}, "model.layers.7.mlp.down_proj", 7),
         ([path for path in WHOLE if ".7.mlp" not in path], SEVEN, {}, "model.layers.7.mlp.down_proj", 3),
         (layers(ATTENTION, [1]), ATTENTION, {}, "model.layers.0.self_attn.k_proj", 4),
+        (layers(ATTENTION + FEED_FORWARD, range(16, 32)), SEVEN, {}, "model.layers.0.mlp.down_proj", 112),
+        (layers(ATTENTION + FEED_FORWARD, [31]), SEVEN, {}, "model.layers.0.mlp.down_proj", 217),
+        (layers(ATTENTION + FEED_FORWARD, [0, 1, 31]), SEVEN, {}, "model.layers.10.mlp.down_proj", 203),
         (WHOLE[:7], WHOLE[:8], {}, "model.layers.1.self_attn.q_proj", 1),
-        (layers(ATTENTION, [1]), ATTENTION, {"layers_to_transform": [1, 2]}, "layer 2", 1),
+        (layers(ATTENTION, [3]), ATTENTION, {"layers_to_transform": [1, 3, 99]}, "layer 1", 1),
         (layers(ATTENTION, [0]), ATTENTION, {"modules_to_save": ["lm_head"]}, "lm_head (saved whole)", 1),
         (ATTENTION, ATTENTION, {"modules_to_save": ["classifier", "score"]}, "classifier (saved whole)", 2),
         (layers(["mlp.experts", "mlp.experts.base_layer"], [0]), [],
          {"target_parameters": ["mlp.experts.up", "mlp.experts.down", "mlp.experts.gate"]}, "mlp.experts.gate", 1),
-        (layers(["mlp.experts", "self_attn.q_proj"], [0]), ["q_proj", "k_proj"],
-         {"target_parameters": ["mlp.experts.up", "mlp.gate.weight", "down_proj"]}, "k_proj", 2),
+        (layers(["mlp.experts", "attn.c_attn"], [0]), ["c_attn", "c_proj"],
+         {"target_parameters": ["mlp.experts.up", "mlp.gate.weight", "down_proj"]}, "c_proj", 2),
         (layers(ATTENTION, [0]), ATTENTION, {"trainable_token_indices": [7]}, "trainable tokens", 1),
         (layers(ATTENTION, range(2)) + layers(ATTENTION[:3], [2]) + layers(ATTENTION[3:], [31]), ATTENTION, {},
          "model.layers.2.self_attn.o_proj", 4),
         ([path for path in DENSE_FIRST if "4.mlp.experts" not in path] + layers(["mlp.experts.0.up_proj"], range(1, 9)),
          SEVEN[:6], {}, "model.layers.4.mlp.experts.0.gate_proj", 1),
     ],
-    ids=["one module of seven", "one of all", "one module", "a layer", "a block", "the first layer", "a path",
+    ids=["one module of seven", "one of all", "one module", "a layer", "a block", "the first layer", "the first half",
+         "all but the last", "all between", "a path",
          "a layer that is named", "saved whole", "neither head", "a parameter", "beside parameters", "tokens",
          "another layer's number", "one of an expert's"],
 )  # fmt: skip

@@ -79,6 +79,23 @@ def test_parameters_are_asked_for_by_their_module() -> None:
     assert (bare.asks_by_name("l.0.q_proj"), bare.asks_by_name(names[0])) == (True, False)
 
 
+def test_wrapper_within_a_wrapper_is_asked_for() -> None:
+    """Torch's own attention: PEFT wraps the module, and its output projection within."""
+    intent = read_intent({"peft_type": "LORA", "target_modules": ["attn"]})
+
+    assert intent.asks_for(["v.attn", "v.attn.base_layer.out_proj", "v.mlp"]) == {
+        "v.attn",
+        "v.attn.base_layer.out_proj",
+    }
+
+
+def test_pattern_of_layer_names_is_not_followed() -> None:
+    """PEFT takes it as a regular expression; which layers it means is left to the base."""
+    fields = {"target_modules": ["q"], "layers_to_transform": [1], "layers_pattern": "lay.*"}
+
+    assert read_intent({"peft_type": "LORA", **fields}).asks_for(["m.layers.0.q"]) == {"m.layers.0.q"}
+
+
 def test_shorthand_is_every_module() -> None:
     """A configuration made by hand may hold PEFT's word instead of the names that it stands for."""
     intent = read_intent({"peft_type": "LORA", "target_modules": "all-linear"})

@@ -124,8 +124,10 @@ def test_parts_that_lack_are_named(
          "where 8 values were expected"),
         ({"lora_A.weight": (4, 6), "lora_B.weight": (8, 4), "lora_B.bias": (7,)}, {"lora_bias": True}, "where 8"),
         ({"lora_A.weight": (6, 6), "lora_B.weight": (8, 6)}, {"rank_pattern": {"q": 5}}, "says r = 5"),
+        ({"lora_A.weight": (4, 6, 3), "lora_B.weight": (8, 3, 1)}, {}, "does not fit"),
     ],
-    ids=["rows", "another rank", "columns", "row", "axes", "AdaLoRA", "its E", "magnitude", "bias", "pattern"],
+    ids=["rows", "another rank", "columns", "row", "axes", "AdaLoRA", "its E", "magnitude", "bias", "pattern",
+         "convolution"],
 )  # fmt: skip
 def test_shapes_that_cannot_be_are_named(
     tmp_path: Path, shapes: dict[str, tuple[int, ...]], config: dict[str, Any], why: str
@@ -135,6 +137,21 @@ def test_shapes_that_cannot_be_are_named(
 
     with pytest.raises(AssertionError, match=why):
         assert not layout.misshapen, layout.misshapen
+
+
+def test_siblings_read_the_same_input(tmp_path: Path) -> None:
+    """q, k and v of one block; a convolution in groups has fewer columns and is right."""
+    sizes = {"q_proj": 6, "k_proj": 6, "v_proj": 7, "o_proj": 9}
+    shapes: dict[str, tuple[int, ...]] = {
+        f"{BASE}m.self_attn.{name}.lora_A.weight": (4, n) for name, n in sizes.items()
+    }
+    shapes |= {f"{BASE}m.self_attn.{name}.lora_B.weight": (8, 4) for name in sizes}
+    shapes |= {f"{BASE}m.conv.lora_A.weight": (4, 6, 3), f"{BASE}m.conv.lora_B.weight": (8, 2, 1)}
+    layout = laid_out(tmp_path, shapes, target_modules=[*sizes, "conv"])
+
+    assert layout.misshapen == {
+        f"{BASE}m.self_attn.v_proj.lora_A.weight": "[4, 7], where q_proj beside it reads the same input with [4, 6]"
+    }
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from unsilent import base_shapes, inspect_adapter
+from unsilent.manifest import write_manifest
 from unsilent.outcome import Outcome
 
 pytestmark = pytest.mark.usefixtures("children_at_home")
@@ -82,3 +83,36 @@ def test_coverage_without_a_module_is_skipped(tmp_path: Path) -> None:
     faults.cut_file(tmp_path / "adapter_model.safetensors")
 
     assert outcomes(tmp_path)["adapter-coverage"].reason.startswith("cannot be read (")
+
+
+def test_base_has_the_last_word(tmp_path: Path, tiny_base: Path) -> None:
+    """Without targets PEFT chooses by architecture; names alone cannot tell which, and do not condemn."""
+    support.write_adapter(tmp_path, manifest=False, target_modules=["q_proj", "v_proj"])
+    faults.change_config(tmp_path, target_modules=None)
+
+    assert inspect_adapter(tmp_path).verdict() == "passed"
+    assert inspect_adapter(tmp_path, base=tiny_base).verdict() == "passed"
+
+
+def test_configuration_that_peft_refuses(tmp_path: Path, tiny_base: Path) -> None:
+    """What only PEFT itself knows to be wrong is found with a base."""
+    support.write_adapter(tmp_path, manifest=False)
+    faults.change_config(tmp_path, init_lora_weights="nonsense")
+
+    assert support.only_finding(inspect_adapter(tmp_path, base=tiny_base)).slug in {
+        "adapter-missing", "adapter-base-mismatch"
+    }  # fmt: skip
+
+
+def test_vocabulary_that_must_be_stated_is_said(tmp_path: Path, tiny_base: Path) -> None:
+    """An adapter saved with more rows of embeddings than its base has: healthy, and worth a word."""
+    model = support.tiny_adapter(target_modules=["q_proj"])
+    model.resize_token_embeddings(262)
+    model.save_pretrained(tmp_path, save_embedding_layers=True)
+    write_manifest(
+        tmp_path, support.manifest_content() | {"base": {"name": "x", "revision": None, "config_sha256": ""}}
+    )
+
+    assert outcomes(tmp_path, tiny_base)["adapter-base-mismatch"].message.startswith(
+        "to be loaded with vocab_size of 262"
+    )
