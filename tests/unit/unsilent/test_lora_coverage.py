@@ -82,11 +82,12 @@ CROSS = [
         (layers(ATTENTION, range(3)), "all-linear", {}),
         ([], "all-linear", {}),
     ],
-    ids=["all seven", "names of other models", "attention alone", "one layer", "a pattern", "a path", "an exclusion", "a
-         pattern that excludes", "saved whole", "hybrid", "its mamba alone", "its attention alone", "a dense layer
-         first", "cross attention", "the last layers share", "two stacks", "experts that are no layers", "fused gate",
-         "no gate", "dense, then experts", "more layers than the model has", "a diffusion transformer", "a head of one's
-         own", "an empty pattern", "hybrid, every sixth", "no layers", "experts", "nothing"],
+    ids=["all seven", "names of other models", "attention alone", "one layer", "a pattern", "a path", "an exclusion",
+         "a pattern that excludes", "saved whole", "hybrid", "its mamba alone", "its attention alone",
+         "a dense layer first", "cross attention", "the last layers share", "two stacks",
+         "experts that are no layers", "fused gate", "no gate", "dense, then experts",
+         "more layers than the model has", "a diffusion transformer", "a head of one's own", "an empty pattern",
+         "hybrid, every sixth", "no layers", "experts", "nothing"],
 )  # fmt: skip
 def test_what_was_meant_is_no_loss(paths: list[str], targets: list[str] | str, config: dict[str, Any]) -> None:
     """Healthy adapters of many models: nothing is lost."""
