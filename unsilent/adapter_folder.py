@@ -48,6 +48,7 @@ class AdapterFolder:
         weights: The file that PEFT reads, or every shard in order.
         shadowed: Weights beside them in another format, which PEFT does not read.
         other_weights: Weights under names that no loader looks for.
+        pickles: Weights that are pickles, whatever their names are.
         lost_shards: Numbers of shards that are missing.
         tensors: By name, of all weights; those of a pickle are added by the inspection.
         damage: Why a file cannot be read, with its name; empty when all can.
@@ -60,6 +61,7 @@ class AdapterFolder:
     weights: list[Path] = field(default_factory=list)
     shadowed: list[Path] = field(default_factory=list)
     other_weights: list[str] = field(default_factory=list)
+    pickles: list[Path] = field(default_factory=list)
     lost_shards: list[int] = field(default_factory=list)
     manifest: dict[str, Any] | None = None
     manifest_complaint: str = ""
@@ -82,11 +84,6 @@ class AdapterFolder:
         found = [path for path in sorted(_entries(self.folder)) if path.suffix in PICKLES and not path.is_symlink()]
         return [path for path in found if path.is_file() and path not in (*self.weights, *self.shadowed)]
 
-    @property
-    def pickles(self) -> list[Path]:
-        """Weights that are pickles, whatever their names are."""
-        return [path for path in (*self.weights, *self.shadowed) if path.suffix == ".bin" or is_pickle(path)]
-
 
 def read_folder(asked: Path, folder: Path | None = None, note: str = "") -> AdapterFolder:
     """Collect what the checks need to know.
@@ -107,6 +104,8 @@ def read_folder(asked: Path, folder: Path | None = None, note: str = "") -> Adap
     shards, lost = _shards(folder)
     looked.weights, looked.shadowed = (files[:1], [*files[1:], *shards]) if files else (shards, [])
     looked.lost_shards = [] if files else lost
+    both = (*looked.weights, *looked.shadowed)
+    looked.pickles = [path for path in both if path.suffix == ".bin" or is_pickle(path)]
     looked.other_weights = [] if looked.weights else _other_weights(folder, has_config=looked.has_config)
     try:
         looked.manifest = manifests.read_manifest(folder)

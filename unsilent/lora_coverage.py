@@ -9,13 +9,14 @@ is larger than what is there, is left to ``--base``.
 from __future__ import annotations
 
 import itertools
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .lora_intent import ALL_LINEAR, LAYER, OF_CLASSIFIERS
+from .lora_intent import LAYER, OF_CLASSIFIERS
 from .lora_layout import PREFIX
-from .name_patterns import ends_in
+from .name_patterns import ends_in, ends_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # Linear layers that stand together in one architecture of transformers; a name beside others of its row is in the
 # model, a name of another row need not be: lists made for many models at once are usual.
 HEADS = ("lm_head", "embed_tokens")  # what every decoder with model.layers has
+USUAL = (*(f"self_attn.{one}_proj" for one in "qkvo"), "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
 FAMILIES: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
@@ -48,10 +50,13 @@ FAMILIES: tuple[frozenset[str], ...] = tuple(
         "wq wk wv wo w1 w2 w3",  # Llama's own names
     )
 )
+# Believed where more than one of their names is there.
+LATENT = [family for family in FAMILIES if "k_proj" not in family and {"o_proj", "gate_proj"} <= family]
 # Blocks that every layer of an ordinary decoder has; others (mamba, linear_attn, shared_experts) come and go.
 IN_EVERY_LAYER = frozenset({"self_attn", "attn", "attention", "self_attention", "SelfAttention", "mlp", "feed_forward"})
 # What the last block of a diffusion transformer does without (SD3).
 NOT_IN_THE_LAST = ("to_add_out", "ff_context")
+SHARED_AT_THE_END = ("k_proj", "v_proj")  # where the last layers reuse the keys and values of one before them
 MOST_ABSENT = 0.5  # of the layers: beyond it the adapter's own pattern says nothing
 REPEATS = 3  # holes at equal distances that are a pattern, not a loss
 NAMED = 20  # modules named in the evidence
@@ -101,11 +106,13 @@ def cover(layout: Layout, intent: Intent) -> Coverage:
     """
     stacks: dict[str, _Stack] = defaultdict(_Stack)
     rows: dict[str, set[int]] = defaultdict(set)
-    for path in layout.modules:
-        match = LAYER.match(path)
+    matches = {path: LAYER.match(path) for path in layout.modules}
+    several = len({match["stack"] for match in matches.values() if match}) > 1
+    for path, match in matches.items():
         if match:
             stacks[match["stack"]].present[match["rest"]].add(int(match["index"]))
-            rows[_without_numbers(match["rest"])].add(int(match["index"]))
+            label = f"{match['stack']}.*.{match['rest']}" if several else match["rest"]
+            rows[_without_numbers(label)].add(int(match["index"]))
         else:
             rows[path] = set()
     lost, undecided = _lost_names(layout.modules, intent)
@@ -127,17 +134,28 @@ def _lost_names(modules: Collection[str], intent: Intent) -> tuple[list[str], li
 
     A name is surely lost where each architecture that has all that is there would have another of the names, too.
     """
-    if isinstance(intent.targets, str) and intent.targets != ALL_LINEAR:
-        return [], []
     leaves = {path.rpartition(".")[2] for path in modules if intent.asks_by_name(path)} - _OUTSIDE
-    every = sorted(set().union(*FAMILIES)) if leaves else []
-    wanted = every if intent.targets == ALL_LINEAR else sorted(intent.targets or ())
-    unmet = [name for name in wanted if not any(ends_in(path, name) for path in modules)]
+    pattern = isinstance(intent.targets, str)
+    listed = [] if pattern else sorted(intent.targets or ())
+    wanted = sorted(_asked_by_pattern(modules, intent)) if pattern else listed
+    there = {end for path in modules for end in ends_of(path)}
+    unmet = [name for name in wanted if name not in there]
     unmet = [name for name in unmet if not intent.excludes({name, *_places(name, modules)})]
-    lost = [{name for name in unmet if name.rpartition(".")[2] in family} for family in FAMILIES if leaves <= family]
-    sure = (set.intersection(*lost) or min(lost, key=len)) if lost and leaves and all(lost) else set()
-    certain = [name for name in unmet if LAYER.match(name) or name in sure]
-    return certain, [] if intent.targets == ALL_LINEAR else [name for name in unmet if name not in certain]
+    fitting = [family for family in FAMILIES if leaves <= family and (len(leaves) > 1 or family not in LATENT)]
+    lost = [{name for name in unmet if name.rpartition(".")[2] in family} for family in fitting]
+    sure = (set.intersection(*lost) or min(lost, key=len)) if lost and all(lost) else set()
+    if modules and not leaves:
+        sure = set(unmet) - _OUTSIDE  # nothing that was trained in a layer is there
+    usual = any(path.startswith("model.layers.") for path in modules)
+    certain = [name for name in unmet if LAYER.match(name) or name in sure or (usual and name in HEADS)]
+    return certain, [name for name in listed if name in unmet and name not in certain]
+
+
+def _asked_by_pattern(modules: Collection[str], intent: Intent) -> set[str]:
+    """Which of the usual names a pattern asks for, in the blocks of the layers that are there."""
+    layers = {match[0] for path in modules if (match := re.match(r".*?\.layers\.\d+\.(?=self_attn\.|mlp\.)", path))}
+    places = [f"{layer}{name}" for layer in layers for name in USUAL]
+    return {path.rpartition(".")[2] for path in intent.asks_for(places)}
 
 
 _OUTSIDE = frozenset({"lm_head", "embed_tokens", "wte", "score", "classifier"})
@@ -169,6 +187,8 @@ def _holes(name: str, stack: _Stack, intent: Intent) -> list[str]:
             gone = set()  # such a block comes and goes
         if leaf in NOT_IN_THE_LAST or block in NOT_IN_THE_LAST:
             lone, gone = lone - {max(stack.indices)}, gone - {max(stack.indices)}
+        if leaf in SHARED_AT_THE_END and len(lone) > 1 and min(lone) > max(has):
+            lone = set()
         for absent, present in ((lone, has), (gone, by_block[block])):
             if absent and not _is_pattern(absent, present):
                 found += [f"{name}.{index}.{rest}" for index in sorted(absent)]

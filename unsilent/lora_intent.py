@@ -32,6 +32,7 @@ OF_CLASSIFIERS = ("classifier", "score")
 DEFAULT_RANK = 8  # LoraConfig's r and lora_alpha, where the file has none
 DEFAULT_INITIAL_RANK = 12  # AdaLoraConfig's init_r
 ALL_LINEAR = "all-linear"  # PEFT writes the names that it found instead; a configuration made by hand may not
+MOST_SAVED = 1_000  # modules in modules_to_save
 MOST_NAMES = 100_000  # in one field; LoRA on every expert of a large model by its full name is 92,000
 LARGEST = 1e100  # that any field may say; Python's own integers have no end
 TASKS = ("CAUSAL_LM", "SEQ_CLS", "SEQ_2_SEQ_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION")
@@ -46,8 +47,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
-def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and len(value) <= MOST_NAMES and all(isinstance(one, str) for one in value)
+def _are_texts(value: object, most: int = MOST_NAMES) -> bool:
+    return isinstance(value, list) and len(value) <= most and all(isinstance(one, str) for one in value)
 
 
 def _is_table_of(holds: Callable[[object], bool]) -> Callable[[object], bool]:
@@ -71,7 +72,7 @@ FIELDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "target_modules": ("names or one pattern", lambda value: isinstance(value, str) or _are_texts(value)),
     "exclude_modules": ("names or one pattern", lambda value: isinstance(value, str) or _are_texts(value)),
     "target_parameters": ("names", _are_texts),
-    "modules_to_save": ("names", _are_texts),
+    "modules_to_save": (f"names, at most {MOST_SAVED}", lambda value: _are_texts(value, MOST_SAVED)),
     "layers_to_transform": ("numbers of layers", _are_layers),
     "layers_pattern": ("names", lambda value: isinstance(value, str) or _are_texts(value)),
     "rank_pattern": ("a table of whole numbers above 0", _is_table_of(_is_count)),
@@ -245,7 +246,7 @@ def read_intent(config: Mapping[str, Any]) -> Intent:
 
 
 def _one_or_several(value: str | list[str] | None) -> tuple[str, ...] | str | None:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(dict.fromkeys(value)) if isinstance(value, list) else value
 
 
 def _several(value: str | list[str] | None) -> tuple[str, ...]:

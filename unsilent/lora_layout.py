@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .tensor_files import Tensor
 
 PREFIX = "base_model.model."
-# What torch.compile, FSDP and checkpointing put into the names of a model that is not unwrapped before saving.
-WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+# What torch.compile, FSDP, checkpointing and PEFT put into the names of a model that is not unwrapped before saving.
+WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "modules_to_save", "original_module")
 DIGITS = 4  # of a layer's number; the deepest models have some hundred layers
 PART = re.compile(r"(?P<module>.+?)\.(?P<part>lora_[A-Za-z]\w*)(?P<rest>\..+)?")
 # Each part, and what may follow it in a name; older releases wrote the magnitude with .weight behind.
@@ -126,7 +126,7 @@ def _wrong_place(name: str) -> str:
     if name.startswith(2 * PREFIX):
         return f"with the prefix {PREFIX} twice"
     module = name.removeprefix(PREFIX)
-    if wrapper := next((one for one in WRAPPERS if f".{one}." in f".{module}"), ""):
+    if wrapper := next((one for one in WRAPPERS if f".{one}." in f".{module}."), ""):
         return f"with {wrapper} in it, which is left of a wrapper around the model"
     if module.startswith("module."):
         return "with module. in it, which is left of a wrapper around the model"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 BEGIN_AS_ZERO = ("lora_B.weight", "lora_embedding_A", "lora_E")
 BEGIN_WITH_ZERO = (True, "gaussian", "eva")  # values of init_lora_weights; PiSSA, OLoRA, LoftQ begin with the base's
 SHORT_NAMES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+LARGEST_FLOAT32 = 3.4028235e38
 WIDTH_16 = {"float16", "bfloat16"}
 
 
@@ -48,8 +49,19 @@ def check_finite(facts: AdapterFacts) -> Outcome:
     if facts.values is None:
         return skipped(slug, STAGE, facts.unlooked)
     bad = {name: values for name, values in facts.values.items() if values.nonfinite}
-    if not bad:
+    over = {path: norm for path, norm in facts.norms.items() if not norm <= LARGEST_FLOAT32}
+    if not bad and not over:
         return passed(slug, STAGE)
+    if not bad:
+        path, norm = next(iter(over.items()))
+        return failed(
+            slug,
+            STAGE,
+            f"Expected an update that float32 can hold, but got one of norm {norm:.3g} for {path} ({len(over)} of "
+            f"{len(facts.norms)} modules): it becomes inf when it is used. Where: {facts.looked.weights[0]}. What to "
+            "do: find out what scaled it; go back to the last good checkpoint.",
+            {"modules": dict(list(over.items())[:NAMED]), "count": len(over), "alpha": facts.intent.alpha},
+        )
     name, values = next(iter(bad.items()))
     size = facts.tensors[name].size
     return failed(

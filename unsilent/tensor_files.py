@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LARGEST_HEADER = 30_000_000  # bytes; safetensors allows 100 MB, and 250,000 tensors fit into this
 MOST_TENSORS = 250_000  # LoRA on 256 experts in each of 60 layers is 92,000
+MOST_HOLES = 10_000  # of a file that are followed
 SPARSE = 1_000_000_000  # bytes from which on a file is asked how much of it was ever written
 LARGEST_FILE = 64_000_000_000  # bytes; no adapter of a model that exists comes near
 
@@ -113,8 +114,22 @@ class TensorFile:
 
     @property
     def written(self) -> int:
-        """Bytes that the file system holds for it; fewer than ``size`` where the rest was never written."""
-        return int(getattr(os.fstat(self._descriptor), "st_blocks", self.size)) * 512
+        """Bytes between its holes; fewer than ``size`` where the rest was never written.
+
+        The number of blocks alone says less: some file systems compress, or count later.
+        """
+        blocks = getattr(os.fstat(self._descriptor), "st_blocks", None)
+        if blocks is None or blocks * 512 >= self.size // 2:
+            return self.size
+        total = end = 0
+        for _ in range(MOST_HOLES):
+            try:
+                begin = os.lseek(self._descriptor, end, os.SEEK_DATA)
+            except OSError:  # no data behind
+                return total
+            end = os.lseek(self._descriptor, begin, os.SEEK_HOLE)
+            total += end - begin
+        return self.size
 
     def close(self) -> None:
         """Close it; a second time does nothing."""

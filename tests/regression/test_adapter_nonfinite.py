@@ -65,6 +65,15 @@ def test_quick_look_says_that_it_did_not_look(adapter: Path) -> None:
     assert found["adapter-nonfinite"].reason == "values are not read with --quick"
 
 
+def test_check_finds_an_update_that_float32_cannot_hold(adapter: Path) -> None:
+    """Every value is finite, and what they make together is not."""
+    faults.change_config(adapter, lora_alpha=1e60)
+    finding = support.only_finding(inspect_adapter(adapter))
+
+    assert "Expected an update that float32 can hold, but got one of norm" in finding.message
+    assert finding.evidence["count"] == 14
+
+
 @pytest.mark.parametrize("value", [0.0, 65504.0, -1e-7, 2.0**-24], ids=str)
 def test_healthy_twin_is_left_alone(adapter: Path, value: float) -> None:
     """The largest number of fp16, zero and the smallest are numbers."""

@@ -85,6 +85,15 @@ def test_card_of_an_embedding(tmp_path: Path) -> None:
     assert "method       not said" in inspect_adapter(tmp_path).cards[0].lines
 
 
+def test_stacks_have_rows_of_their_own(tmp_path: Path) -> None:
+    """A hole in the decoder is not hidden by the encoder."""
+    support.write_adapter(tmp_path, manifest=False, target_modules=["q_proj"])
+    faults.rename_tensors(tmp_path, "model.layers.1.", "decoder.layers.1.")  # order is that of the file
+    lines = inspect_adapter(tmp_path).cards[0].lines
+
+    assert lines[-2:] == ("  decoder.layers.*.self_attn.q_proj  .#", "  model.layers.*.self_attn.q_proj    #.")
+
+
 def test_long_rows_are_cut(tmp_path: Path) -> None:
     """A grid of a hundred layers stays readable."""
     support.write_adapter(tmp_path, manifest=False, target_modules=["q_proj"])

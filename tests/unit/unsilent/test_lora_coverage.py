@@ -54,7 +54,7 @@ CROSS = [
     ("paths", "targets", "config"),
     [
         (WHOLE, SEVEN, {}),
-        (WHOLE, [*SEVEN, "out_proj", "fc1", "query_key_value", "lm_head", "my_proj"], {}),
+        (WHOLE, [*SEVEN, "out_proj", "fc1", "query_key_value", "my_proj"], {}),
         (layers(ATTENTION, range(30)), ["q_proj", "k_proj", "v_proj", "o_proj"], {}),
         (layers(SEVEN, [1]), SEVEN, {"layers_to_transform": [1]}),
         (layers(ATTENTION, [5, 6]), r"model\.layers\.[56]\.self_attn\..*", {}),
@@ -74,6 +74,9 @@ CROSS = [
         (layers([*ATTENTION, "mlp.up_proj", "mlp.down_proj"], range(8)), SEVEN, {}),
         (EXPERTS, SEVEN, {"target_parameters": ["mlp.experts.up", "mlp.experts.down"]}),
         (layers(ATTENTION, range(3)), ATTENTION, {"layers_to_transform": [0, 1, 2, 3, 4]}),
+        (layers(ATTENTION, range(10)) + layers(ATTENTION[::3], range(10, 12)), ATTENTION, {}),
+        (layers(["self_attn.q_proj", "self_attn.o_proj", *FEED_FORWARD], range(4)), SEVEN, {}),
+        (layers(ATTENTION, range(4)), r".*self_attn.*", {}),
         (DIFFUSION, ["to_q", "to_add_out"], {}),
         (WHOLE, SEVEN, {"modules_to_save": ["lm_head", "my_head"], "saved": ("lm_head.weight",)}),
         (layers(ATTENTION, [1, 4]), ATTENTION, {"layers_to_transform": [1, 4], "layers_pattern": ""}),
@@ -86,8 +89,9 @@ CROSS = [
          "a pattern that excludes", "saved whole", "hybrid", "its mamba alone", "its attention alone",
          "a dense layer first", "cross attention", "the last layers share", "two stacks",
          "experts that are no layers", "fused gate", "no gate", "dense, then experts",
-         "more layers than the model has", "a diffusion transformer", "a head of one's own", "an empty pattern",
-         "hybrid, every sixth", "no layers", "experts", "nothing"],
+         "more layers than the model has", "keys and values shared", "latent keys", "a pattern of attention",
+         "a diffusion transformer", "a head of one's own", "an empty pattern", "hybrid, every sixth", "no layers",
+         "experts", "nothing"],
 )  # fmt: skip
 def test_what_was_meant_is_no_loss(paths: list[str], targets: list[str] | str, config: dict[str, Any]) -> None:
     """Healthy adapters of many models: nothing is lost."""
@@ -98,7 +102,11 @@ def test_what_was_meant_is_no_loss(paths: list[str], targets: list[str] | str, c
     ("paths", "targets", "config", "first", "count"),
     [
         (WHOLE[:1], SEVEN, {}, "k_proj", 2),
-        (WHOLE[:1], "all-linear", {}, "k_proj", 3),
+        (WHOLE[:1], "all-linear", {}, "k_proj", 2),
+        (WHOLE[:1], r"(?:.*?layers.*?(?:self_attn|mlp).*?(?:q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj))",
+         {}, "k_proj", 2),
+        (["model.embed_tokens"], ["embed_tokens", "q_proj", "lm_head"], {}, "q_proj", 1),
+        (layers(ATTENTION[:1], range(2)), ["q_proj", "v_proj", "lm_head"], {}, "lm_head", 2),
         (WHOLE[:100] + WHOLE[101:], SEVEN, {}, WHOLE[100], 1),
         ([path for path in WHOLE if ".7." not in path], SEVEN, {}, "model.layers.7.mlp.down_proj", 7),
         ([path for path in WHOLE if ".7.mlp" not in path], SEVEN, {}, "model.layers.7.mlp.down_proj", 3),
@@ -120,8 +128,8 @@ def test_what_was_meant_is_no_loss(paths: list[str], targets: list[str] | str, c
         ([path for path in DENSE_FIRST if "4.mlp.experts" not in path] + layers(["mlp.experts.0.up_proj"], range(1, 9)),
          SEVEN[:6], {}, "model.layers.4.mlp.experts.0.gate_proj", 1),
     ],
-    ids=["one module of seven", "one of all", "one module", "a layer", "a block", "the first layer", "the first half",
-         "all but the last", "all between", "a path",
+    ids=["one module of seven", "one of all", "one of a pattern", "embeddings alone", "one of two", "one module",
+         "a layer", "a block", "the first layer", "the first half", "all but the last", "all between", "a path",
          "a layer that is named", "saved whole", "neither head", "a parameter", "beside parameters", "tokens",
          "another layer's number", "one of an expert's"],
 )  # fmt: skip
