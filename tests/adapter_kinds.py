@@ -103,9 +103,9 @@ def as_trained(adapted: Any, seed: int) -> None:  # noqa: ANN401
     """Move every parameter that training would have moved."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for parameter in adapted.parameters():
-            if parameter.requires_grad:
-                parameter += 0.05 * torch.randn(parameter.shape, generator=generator).to(parameter.dtype)
+        for one in adapted.parameters():
+            if one.requires_grad:
+                one.add_(0.05 * torch.randn(one.shape, generator=generator).to(one.dtype))
 
 
 def save(kind: Kind, folder: Path) -> None:
@@ -117,7 +117,7 @@ def save(kind: Kind, folder: Path) -> None:
     cast = {} if config.is_prompt_learning else {"autocast_adapter_dtype": kind.dtype == torch.float32}
     adapted = peft.get_peft_model(model, config, **cast)
     for number, name in enumerate(kind.others):
-        adapted.add_adapter(name, getattr(peft, f"{kind.method}Config")(**kind.options | {"r": 2 + number}))
+        adapted.add_adapter(name, getattr(peft, f"{kind.method}Config")(**{**kind.options, "r": 2 + number}))
         adapted.set_adapter(name)
         as_trained(adapted, number + 1)
     adapted.set_adapter("default")

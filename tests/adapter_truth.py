@@ -1,9 +1,9 @@
 """What contradicts itself in an adapter folder: a second reading, for the fuzzer to decide by what must be found.
 
-It shares nothing with the checks it is the yardstick of. Files are read by safetensors' own reader, whole and in memory;
-what LoRA's configuration promises is held against the tensors in the plainest way. It judges LoRA; of other methods it
-knows the file, the values and the type. What it does not call a contradiction may be one all the same: then finding it
-is welcome and not demanded.
+It shares nothing with the checks it is the yardstick of. Files are read by safetensors' own reader, whole; what LoRA's
+configuration promises is held against the tensors in the plainest way. It judges LoRA; of other methods it knows the
+file, the values and the type. What it does not call a contradiction may be one all the same: then finding it is welcome
+and not demanded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from peft import PeftType, TaskType
 from safetensors import SafetensorError, deserialize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -92,43 +92,51 @@ def _in_promises(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> It
     if not isinstance(method, str) or method not in list(PeftType):
         yield f"no method {method!r}"
     elif method == "LORA":
-        wrong = list(_in_fields(config))
-        yield from wrong
+        wrong = [name for name, fits in FIELDS.items() if name in config and not fits(config[name])]
+        yield from (f"{name} is {config[name]!r:.50}" for name in wrong)
         if not wrong:
             yield from _in_lora(config, tensors)
     elif any("lora_A.weight" in name for name in tensors):
         yield f"{method} with LoRA's tensors"
 
 
-def _in_fields(config: Mapping[str, Any]) -> Iterator[str]:
-    """Fields of a type or value that PEFT cannot use."""
-    alpha = config.get("lora_alpha", 8)
-    rank = config.get("r", 8)
-    layers = config.get("layers_to_transform")
-    if type(rank) is not int or rank <= 0:
-        yield f"rank {rank!r:.50}"
-    if not isinstance(alpha, int | float) or not (-1e300 < alpha < 1e300):
-        yield f"alpha {alpha!r:.50}"
-    for name in ("rank_pattern", "alpha_pattern"):
-        if not isinstance(config.get(name) or {}, dict):
-            yield name
-    for name in ("target_modules", "modules_to_save", "exclude_modules", "target_parameters"):
-        value = config.get(name)
-        is_list = isinstance(value, list) and all(isinstance(one, str) for one in value)
-        if not (value is None or is_list or (isinstance(value, str) and name in {"target_modules", "exclude_modules"})):
-            yield name
-    if not (layers is None or type(layers) is int or (isinstance(layers, list) and {int} >= set(map(type, layers)))):
-        yield "layers_to_transform"
-    if config.get("bias", "none") not in ("none", "all", "lora_only"):
-        yield "bias"
-    if config.get("task_type") is not None and config["task_type"] not in list(TaskType):
-        yield "task_type"
-    target = config.get("target_modules")
-    if isinstance(target, str):
-        try:
-            re.compile(target)
-        except re.error:
-            yield "target_modules is no regular expression"
+def _is_names(value: object) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+
+
+def _is_pattern(value: object) -> bool:
+    """Whether it is a list of names, or a regular expression."""
+    if not isinstance(value, str):
+        return _is_names(value)
+    try:
+        re.compile(value)
+    except re.error:
+        return False
+    return True
+
+
+def _is_numbers(value: object) -> bool:
+    """Whether it names something for patterns of modules; PEFT reads each as a regular expression."""
+    return value is None or (isinstance(value, dict) and all(map(_is_pattern, value)))
+
+
+# Fields of which PEFT can use some types and values only.
+FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "r": lambda value: type(value) is int and value > 0,
+    "lora_alpha": lambda value: isinstance(value, int | float) and -1e300 < value < 1e300,
+    "rank_pattern": _is_numbers,
+    "alpha_pattern": _is_numbers,
+    "target_modules": _is_pattern,
+    "exclude_modules": _is_pattern,
+    "modules_to_save": _is_names,
+    "target_parameters": _is_names,
+    "layers_to_transform": lambda value: (
+        value is None or type(value) is int or (isinstance(value, list) and all(type(one) is int for one in value))
+    ),
+    "trainable_token_indices": lambda value: value is None or isinstance(value, list | dict),
+    "bias": lambda value: value in ("none", "all", "lora_only"),
+    "task_type": lambda value: value is None or value in list(TaskType),
+}
 
 
 def _in_lora(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Iterator[str]:
@@ -140,16 +148,17 @@ def _in_lora(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Iterat
             yield f"{name} is nobody's key"
     for module, parts in modules.items():
         yield from _in_module(config, module, parts)
-    second = [part for parts in modules.values() for name, part in parts.items() if name == "lora_B"]
-    first = [parts["lora_A"] for parts in modules.values() if "lora_A" in parts]
-    begun = config.get("init_lora_weights", True)
-    plain = all(KEY.fullmatch(name) is None or "embedding" not in name for name in tensors)
-    if second and plain and begun in BEGIN_WITH_ZERO and not any(part.values.any() for part in second):
+    second = [part for name, part in tensors.items() if name.endswith("lora_B.weight") and part.dtype in FLOATS]
+    on_embeddings = any("lora_embedding" in name for name in tensors)
+    begun = config.get("init_lora_weights", True) in BEGIN_WITH_ZERO
+    if second and begun and not on_embeddings and not any(part.values.any() for part in second):
         yield "every lora_B is zero"
-    if not first:
+    if not modules:
         yield "no LoRA"
     yield from _in_targets(config, list(modules))
+    yield from _in_chosen_layers(config, list(modules))
     yield from _in_saved(config, tensors)
+    yield from _in_tokens_and_biases(config, tensors)
     yield from _in_grid(config, list(modules))
 
 
@@ -162,11 +171,8 @@ def _in_module(config: Mapping[str, Any], module: str, parts: Mapping[str, Tenso
         yield f"{module} in whole numbers"
     if len(a.shape) < 2 or len(a.shape) != len(b.shape) or a.shape[0] != b.shape[1]:
         yield f"{module}: A and B do not fit"
-    elif _is_parameter(config, module):
-        if a.shape[0] % config.get("r", 8) and not config.get("rank_pattern"):
-            yield f"{module}: rank {a.shape[0]}"
-    elif a.shape[0] != (wanted := _rank(config, module)):
-        yield f"{module}: rank {a.shape[0]} instead of {wanted}"
+    elif not _fits_rank(config, module, a.shape[0]):
+        yield f"{module}: rank {a.shape[0]} instead of {_rank(config, module)}"
     if bool(config.get("use_dora")) != ("lora_magnitude_vector" in parts):
         yield f"{module}: magnitude"
     if bool(config.get("lora_bias")) != ("lora_B.bias" in parts):
@@ -174,6 +180,12 @@ def _in_module(config: Mapping[str, Any], module: str, parts: Mapping[str, Tenso
     for name, size in (("lora_magnitude_vector", None), ("lora_B.bias", b.shape[0])):
         if name in parts and (len(parts[name].shape) != 1 or size not in (None, parts[name].shape[0])):
             yield f"{module}: shape of {name}"
+
+
+def _fits_rank(config: Mapping[str, Any], module: str, rank: int) -> bool:
+    if _is_parameter(config, module):
+        return bool(config.get("rank_pattern")) or rank % config.get("r", 8) == 0
+    return rank == _rank(config, module)
 
 
 def _rank(config: Mapping[str, Any], module: str) -> object:
@@ -184,7 +196,7 @@ def _rank(config: Mapping[str, Any], module: str) -> object:
 
 
 def _is_parameter(config: Mapping[str, Any], module: str) -> bool:
-    """Whether it adapts a parameter of its own, not a layer's weight; experts have one after the other in one tensor."""
+    """Whether it adapts a parameter, not a layer's weight; experts' matrices lie one after the other in one tensor."""
     parents = [name.rpartition(".")[0] or "experts" for name in config.get("target_parameters") or []]
     return any(f".{module}".removesuffix(".base_layer").endswith(f".{parent}") for parent in parents)
 
@@ -198,28 +210,31 @@ def _names(pattern: object, module: str) -> bool:
 
 def _in_targets(config: Mapping[str, Any], modules: list[str]) -> Iterator[str]:
     targets, excluded = config.get("target_modules"), config.get("exclude_modules")
-    layers = config.get("layers_to_transform")
-    chosen = layers if isinstance(layers, list) or layers is None else [layers]
-    layer_of = {module: int(match["layer"]) for module in modules if (match := LAYER.fullmatch(module))}
     for module in modules:
-        if _is_parameter(config, module):
-            continue
         tied = config.get("ensure_weight_tying") and module == "lm_head"
-        if targets is not None and not tied and not _names(targets, module):
+        if _is_parameter(config, module) or tied:
+            continue
+        if targets is not None and not _names(targets, module):
             yield f"{module} is no target"
         if excluded and _names(excluded, module):
             yield f"{module} is excluded"
-        if chosen and layer_of.get(module) not in chosen:
+    for name in set(targets) if isinstance(targets, list) else ():
+        if not any(_names([name], module) for module in modules) and not _names(excluded, name):
+            yield f"{name} is a target and not there"
+    for name in config.get("target_parameters") or []:
+        if not any(_is_parameter({"target_parameters": [name]}, module) for module in modules):
+            yield f"{name} is a target and not there"
+
+
+def _in_chosen_layers(config: Mapping[str, Any], modules: list[str]) -> Iterator[str]:
+    layers = config.get("layers_to_transform")
+    chosen = set(layers if isinstance(layers, list) else () if layers is None else (layers,))
+    layer_of = {module: int(match["layer"]) for module in modules if (match := LAYER.fullmatch(module))}
+    for module in modules if chosen else ():
+        if layer_of.get(module) not in chosen:
             yield f"{module} is in no chosen layer"
-    if isinstance(targets, list):
-        for name in set(targets):
-            if not any(_names([name], module) for module in modules) and not _names(excluded, name):
-                yield f"{name} is a target and not there"
-    for layer in set(chosen or []) - set(layer_of.values()):
+    for layer in chosen - set(layer_of.values()):
         yield f"layer {layer} is chosen and not there"
-    for parameter in config.get("target_parameters") or []:
-        if not any(_is_parameter({"target_parameters": [parameter]}, module) for module in modules):
-            yield f"{parameter} is a target and not there"
 
 
 def _in_saved(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Iterator[str]:
@@ -228,10 +243,17 @@ def _in_saved(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Itera
         kept = [key for key in tensors if name in key.removeprefix(PREFIX).rpartition(".")[0] and "lora_" not in key]
         if not kept and not classifies:
             yield f"{name} is saved and not there"
-    rows = {key: tensor.shape[:1] for key, tensor in tensors.items() if key.endswith("trainable_tokens_delta")}
-    tokens = config.get("trainable_token_indices")
-    counts = [len(one) for one in tokens.values()] if isinstance(tokens, dict) else [len(tokens)] if tokens else []
-    if bool(rows) != bool(counts) or any(shape and shape[0] not in counts for shape in rows.values()):
+
+
+def _in_tokens_and_biases(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Iterator[str]:
+    rows = {tensor.shape[0] for key, tensor in tensors.items() if key.endswith("trainable_tokens_delta")}
+    tokens = config.get("trainable_token_indices") or []
+    counts = (
+        {len(one) for one in tokens.values() if isinstance(one, list)}
+        if isinstance(tokens, dict)
+        else {len(tokens)} - {0}
+    )
+    if rows != counts:
         yield "trainable tokens"
     plain = [key for key in tensors if key.endswith(".bias") and "lora_" not in key]
     if plain and config.get("bias", "none") == "none" and not config.get("modules_to_save"):
@@ -241,28 +263,29 @@ def _in_saved(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Itera
 def _in_grid(config: Mapping[str, Any], modules: list[str]) -> Iterator[str]:
     """Holes that no architecture explains: a module whose neighbours are there, or a whole layer of many modules."""
     targets = config.get("target_modules")
-    if isinstance(targets, list) and any(character.isdigit() for name in targets for character in name):
+    by_number = isinstance(targets, list) and any(letter.isdigit() for name in targets for letter in name)
+    if by_number or (isinstance(targets, str) and targets != "all-linear"):
         return
-    if isinstance(targets, str) and targets != "all-linear":
-        return
-    cells: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    stacks: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for module in modules:
         if match := LAYER.fullmatch(module):
-            cells[match["stack"]][match["column"]].add(int(match["layer"]))
-    chosen = config.get("layers_to_transform")
-    for stack, columns in cells.items():
+            stacks[match["stack"]][match["column"]].add(int(match["layer"]))
+    for stack, columns in stacks.items():
         seen = set.union(*columns.values())
+        blocks = {column.rpartition(".")[0] for column in columns}
         if targets == "all-linear" and len(columns) == 1:
             yield f"{stack}: one module of every linear one"
-        blocks = {column.rpartition(".")[0] for column in columns}
-        if chosen is None and len(blocks) > 1 and (lost := set(range(max(seen))) - seen):
-            yield f"{stack}: layers {lost} are not there"
-        for column, layers in columns.items():
-            block, _, last = column.rpartition(".")
-            beside = [other for name, other in columns.items() if name != column and name.rpartition(".")[0] == block]
-            for layer in seen - layers:
-                shared = last in SHARED and layer > max(layers)
-                if any(layer in other for other in beside) and not shared:
-                    yield f"{stack}.{layer}.{column} is not there"
+        if config.get("layers_to_transform") is None and len(blocks) > 1 and len(seen) <= max(seen):
+            yield f"{stack}: only layers {seen} are there"
+        for column in columns:
+            yield from (f"{stack}.{layer}.{column} is not there" for layer in _holes(column, columns, seen))
 
 
+def _holes(column: str, columns: Mapping[str, set[int]], seen: set[int]) -> Iterator[int]:
+    """Layers in which a module is missing while one of the same block is there."""
+    block, _, last = column.rpartition(".")
+    beside = [layers for name, layers in columns.items() if name != column and name.rpartition(".")[0] == block]
+    for layer in seen - columns[column]:
+        shared = last in SHARED and layer > max(columns[column])
+        if any(layer in layers for layers in beside) and not shared:
+            yield layer

@@ -41,7 +41,7 @@ import mutate_places  # noqa: E402
 import mutate_tensors  # noqa: E402, F401
 from adapter_kinds import JUDGED, KINDS  # noqa: E402
 from adapter_truth import contradictions  # noqa: E402
-from mutations import CONSISTENT, CONTRADICTS, JUDGE_CONTENT, MUTATIONS, Mutation, Subject, Verdict  # noqa: E402
+from mutations import CONSISTENT, CONTRADICTS, JUDGE_CONTENT, MUTATIONS, Mutation, Subject  # noqa: E402
 
 from unsilent import cli  # noqa: E402
 from unsilent.adapters import inspect_adapter  # noqa: E402
@@ -190,7 +190,7 @@ def _work(numbers: Iterable[int], seed: int, results: Path, only: Sequence[str])
         for number in numbers:
             with tempfile.TemporaryDirectory(dir=results.parent, ignore_cleanup_errors=True) as name:
                 scratch = Path(name)
-                faulthandler.dump_traceback_later(DEADLY, exit=True, file=sys.__stderr__)
+                faulthandler.dump_traceback_later(DEADLY, exit=True, file=2)
                 case, path = change(number, seed, scratch, only)
                 print(json.dumps(asdict(case)), file=file, flush=True)
                 tempfile.tempdir = str(scratch)  # where whatever is unpacked goes
@@ -227,7 +227,9 @@ def fuzz(count: int, seed: int, *, jobs: int = 1, only: Sequence[str] = ()) -> l
                 if left := [number for number in numbers if number > done[-1].number]:
                     waiting.append(left)
             elif status:
-                raise RuntimeError(f"Expected changed adapters, but the process died ({status}) before number {numbers}.")
+                raise RuntimeError(
+                    f"Expected changed adapters, but the process died ({status}) before number {numbers}."
+                )
     return [cases[number] for number in sorted(cases)]
 
 
@@ -258,7 +260,7 @@ def table(cases: Sequence[Case]) -> str:
     for name, mine in [*sorted(rows.items()), ("all", list(cases))]:
         said = Counter((case.verdict, case.manifest, case.said) for case in mine)
         of = Counter((case.verdict, case.manifest) for case in mine)
-        wrong = {word: said[CONTRADICTS, False, word] + said[CONTRADICTS, True, word] for word in ("found", "undecided", "nothing")}
+        wrong = Counter(case.said for case in mine if case.verdict == CONTRADICTS)
         errors = Counter(case.error[:5] for case in mine)
         lines.append(
             f"{name:<32}{of[CONTRADICTS, False] + of[CONTRADICTS, True]:>12}{wrong['found']:>7}{wrong['undecided']:>7}"

@@ -27,9 +27,27 @@ from mutations import (
 )
 
 ABSURD: list[list[Any]] = [
-    [2**62, 2**62], [-1, 4], [4.5, 2], [True, 4], ["4", 2], [None], [[4]], [0, 2**63], [10**400], [1] * 100_000, [2**31, 2**33],
+    [2**62, 2**62], [-1, 4], [4.5, 2], [True, 4], ["4", 2], [None], [[4]], [0, 2**63], [10**400], [1] * 100_000,
+    [2**31, 2**33],
 ]  # fmt: skip
-DTYPES = ["F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2", "F4", "f32", "", "Q4"]
+DTYPES = [
+    "F64",
+    "F32",
+    "F16",
+    "BF16",
+    "I64",
+    "I32",
+    "I16",
+    "I8",
+    "U8",
+    "BOOL",
+    "F8_E4M3",
+    "F8_E5M2",
+    "F4",
+    "f32",
+    "",
+    "Q4",
+]
 
 
 @mutation(weight=3)
@@ -128,7 +146,7 @@ def shape_lie(subject: Subject) -> Verdict:
         case 0:
             shape[place] += subject.rng.choice([-1, 1])
         case 1:
-            shape = shape[::-1]
+            shape.reverse()
         case 2:
             shape = [*shape, 1]
         case 3:
@@ -229,7 +247,9 @@ def absurd_shape(subject: Subject) -> Verdict:
 def header_length_lie(subject: Subject) -> Verdict:
     """The file claims a header of another length: none, too long, beyond every limit."""
     header, data = split(subject.weights)
-    length = subject.rng.choice([0, 1, len(header) - 1, len(header) + 1, len(header) + len(data), 10**8, 2**63, 2**64 - 1])
+    length = subject.rng.choice(
+        [0, 1, len(header) - 1, len(header) + 1, len(header) + len(data), 10**8, 2**63, 2**64 - 1]
+    )
     subject.weights.write_bytes(length.to_bytes(8, "little") + header + data)
     return JUDGE_CONTENT
 

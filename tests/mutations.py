@@ -66,7 +66,9 @@ class Mutation:
 MUTATIONS: dict[str, Mutation] = {}
 
 
-def mutation(kinds: str = "one file", *, weight: float = 1, needs_manifest: bool = False) -> Any:  # noqa: ANN401
+def mutation(
+    kinds: str = "one file", *, weight: float = 1, needs_manifest: bool = False
+) -> Callable[[Callable[[Subject], Verdict | None]], Callable[[Subject], Verdict | None]]:
     """Enter a function in the list; its name is the class's name.
 
     Args:
