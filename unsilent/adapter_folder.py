@@ -1,47 +1,70 @@
 """What lies in a folder that should hold an adapter, collected once for every check that reads it.
 
-Found are the names PEFT looks for, shards, the last checkpoint of a Trainer, a lone adapter in a folder of its own, and
-an adapter one folder too deep. Nothing in a folder can make ``read_folder`` raise.
+Found are the names PEFT looks for, shards and their index, the last checkpoint of a Trainer, adapters in folders of
+their own, and an adapter one folder too deep. A link that leaves the folder is not followed, what is no regular file is
+not opened. Nothing in a folder can make ``read_folder`` raise, but a file that changes meanwhile.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
+import stat
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from . import manifest as manifests
+from .pickles import is_pickle
 from .tensor_files import Tensor, TensorFileUnreadable, read_tensors
 
 CONFIG = "adapter_config.json"
 WHOLE = ("adapter_model.safetensors", "adapter_model.bin")  # the names PEFT looks for, in its order
+INDEX = "adapter_model.safetensors.index.json"
 SHARD = re.compile(r"adapter_model-(\d{5})-of-(\d{5})\.(safetensors|bin)")
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 TRAINERS = ("optimizer", "scheduler", "scaler", "rng_state", "training_args")  # a Trainer's own pickles
+LARGEST_JSON = 10_000_000  # bytes; a configuration is a few kB, an index of 100,000 tensors 10 MB
+MOST_ENTRIES = 10_000  # of a folder that are looked at
+
+
+class FolderUnjudged(Exception):
+    """A folder that is not looked into; the message says why."""
 
 
 @dataclass
 class AdapterFolder:
-    """What lies in a folder that should hold an adapter; the checks read this."""
+    """What lies in a folder that should hold an adapter; the checks read this.
+
+    Attributes:
+        asked: The path as it was given.
+        folder: Where the adapter lies.
+        note: Where it was found, when it is not what was asked for.
+        config: The configuration; empty where it cannot be read.
+        weights: The file that PEFT reads, or every shard in order.
+        shadowed: Weights beside them in another format, which PEFT does not read.
+        other_weights: Weights under names that no loader looks for.
+        lost_shards: Numbers of shards that are missing.
+        tensors: By name, of all weights; those of a pickle are added by the inspection.
+        damage: Why a file cannot be read, with its name; empty when all can.
+    """
 
     asked: Path
     folder: Path
     note: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     weights: list[Path] = field(default_factory=list)
+    shadowed: list[Path] = field(default_factory=list)
     other_weights: list[str] = field(default_factory=list)
     lost_shards: list[int] = field(default_factory=list)
     manifest: dict[str, Any] | None = None
     manifest_complaint: str = ""
     tensors: dict[str, Tensor] = field(default_factory=dict)
-    unread: str = ""
     damage: str = ""
-    several: list[str] = field(default_factory=list)
 
     @property
     def has_config(self) -> bool:
@@ -51,49 +74,98 @@ class AdapterFolder:
     @property
     def there(self) -> list[str]:
         """The first names in the folder."""
-        return sorted(path.name for path in self.folder.iterdir())[:12] if self.folder.is_dir() else []
+        return sorted(path.name for path in _entries(self.folder))[:12]
+
+    @property
+    def pickles(self) -> list[Path]:
+        """Weights that are pickles, whatever their names are."""
+        return [path for path in (*self.weights, *self.shadowed) if path.suffix == ".bin" or is_pickle(path)]
 
 
-def read_folder(asked: Path) -> AdapterFolder:
-    """Collect what the checks need to know; nothing in the folder can make this raise."""
-    folder, note, several = _where(asked)
-    looked = AdapterFolder(asked, folder, note, several=several)
-    if not folder.is_dir():
-        return looked
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        looked.config = content if isinstance(content, dict) else {}
-    looked.weights, looked.lost_shards = _weights(folder)
+def read_folder(asked: Path, folder: Path | None = None, note: str = "") -> AdapterFolder:
+    """Collect what the checks need to know.
+
+    Raises:
+        FolderUnjudged: A link in it leads elsewhere, or a file is far too large.
+    """
+    looked = AdapterFolder(asked, asked if folder is None else folder, note)
+    folder = looked.folder
+    for path in _entries(folder):
+        if path.name.startswith("adapter_") or path.name == manifests.FILE:
+            _must_stay_inside(path)
+    looked.config = read_json(folder / CONFIG)
+    whole = [folder / name for name in WHOLE if (folder / name).is_file()]
+    shards, looked.lost_shards = _shards(folder)
+    looked.weights, looked.shadowed = (whole[:1], [*whole[1:], *shards]) if whole else (shards, [])
+    looked.lost_shards = [] if whole else looked.lost_shards
     looked.other_weights = [] if looked.weights else _other_weights(folder, has_config=looked.has_config)
     try:
         looked.manifest = manifests.read_manifest(folder)
     except manifests.ManifestUnusable as error:
         looked.manifest_complaint = error.got
     for weights in looked.weights:
-        if weights.suffix != ".safetensors":
-            looked.unread = f"{weights.name} is a pickle, whose values are not read yet"
-            break
-        try:
-            looked.tensors |= read_tensors(weights)
-        except TensorFileUnreadable as error:
-            looked.damage = str(error)
-            looked.unread = f"{weights.name} cannot be read ({error})"
-            break
+        if weights not in looked.pickles:
+            add_tensors(looked, weights)
+    if len(looked.weights) > 1 and not looked.damage and not looked.lost_shards:
+        looked.damage = _contradiction_of_index(looked)
     return looked
 
 
-def _where(asked: Path) -> tuple[Path, str, list[str]]:
-    """The folder with the adapter: the one asked for, the last checkpoint or a lone adapter below it; or several."""
-    if _holds_adapter(asked) or not asked.is_dir():
-        return asked, "", []
-    below = [path for path in sorted(asked.iterdir()) if _holds_adapter(path)]
+def is_wanted(name: PurePosixPath) -> bool:
+    """Whether a file of an archive is looked at: an adapter's own, and weights that may be one's."""
+    return name.name.startswith("adapter_") or name.name == manifests.FILE or name.suffix in (".safetensors", *PICKLES)
+
+
+def add_tensors(looked: AdapterFolder, path: Path) -> None:
+    """Read a safetensors file into the folder's tensors, or note why it cannot be read."""
+    try:
+        found = read_tensors(path)
+    except (TensorFileUnreadable, OSError) as error:
+        looked.damage = looked.damage or f"{path.name}: {error}"
+        return
+    if doubled := looked.tensors.keys() & found.keys():
+        looked.damage = looked.damage or f"{path.name}: {min(doubled)[:200]} stands in another shard, too"
+    looked.tensors |= found
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read an object from a small file; empty where there is none, whatever there is instead."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        if path.is_file() and path.stat().st_size <= LARGEST_JSON:
+            content = json.loads(path.read_bytes())
+            return content if isinstance(content, dict) else {}
+    return {}
+
+
+def find_adapters(asked: Path) -> list[tuple[Path, str]]:
+    """Find the adapters that a path stands for, with where they were found.
+
+    The folder itself; of a Trainer's output the last checkpoint; and adapters in folders of their own, as PEFT saves
+    those that have a name. The folder itself, without a note, where there is none.
+    """
+    below = [path for path in sorted(_entries(asked)) if not path.is_symlink() and _holds_adapter(path)]
     checkpoints = {int(match[1]): path for path in below if (match := CHECKPOINT.fullmatch(path.name))}
+    named = [(path, f"{path.name}, below it") for path in below if path not in checkpoints.values()]
+    if _holds_adapter(asked):
+        return [(asked, ""), *named]
     if checkpoints:
         last = checkpoints[max(checkpoints)]
-        return last, f"{last.name}, the last of {len(checkpoints)} checkpoints", []
-    if len(below) == 1:
-        return below[0], f"{below[0].name}, below it", []
-    return asked, "", [path.name for path in below]
+        return [(last, f"{last.name}, the last of {len(checkpoints)} checkpoints")]
+    return named or [(asked, "")]
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(itertools.islice(folder.iterdir(), MOST_ENTRIES)) if folder.is_dir() else []
+
+
+def _must_stay_inside(path: Path) -> None:
+    """Raise for a link that leaves the folder; a hub cache keeps files in ``blobs`` beside ``snapshots``."""
+    if not path.is_symlink():
+        return
+    folder, target = path.parent.resolve(), path.resolve()
+    of_hub = folder.parent.name == "snapshots" and target.parent == folder.parent.parent / "blobs"
+    if target.parent != folder and not of_hub:
+        raise FolderUnjudged(f"{path.name} is a link to {target}, outside of the folder: it is not followed")
 
 
 def _other_weights(folder: Path, *, has_config: bool) -> list[str]:
@@ -102,8 +174,10 @@ def _other_weights(folder: Path, *, has_config: bool) -> list[str]:
     What a Trainer leaves in a checkpoint, and the weights of a whole model, are not an adapter's.
     """
     found = []
-    for path in sorted(folder.iterdir()):
-        if path.suffix == ".safetensors" and path.is_file():
+    for path in sorted(_entries(folder)):
+        if not _is_regular(path):
+            continue
+        if path.suffix == ".safetensors":
             with contextlib.suppress(TensorFileUnreadable):
                 if any("lora_" in name for name in read_tensors(path)):
                     found.append(path.name)
@@ -112,22 +186,41 @@ def _other_weights(folder: Path, *, has_config: bool) -> list[str]:
     return found
 
 
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
 def _holds_adapter(folder: Path) -> bool:
-    return (folder / CONFIG).is_file() and bool(_weights(folder)[0])
+    whole = any((folder / name).is_file() for name in WHOLE)
+    return (folder / CONFIG).is_file() and (whole or bool(_shards(folder)[0]))
 
 
-def _weights(folder: Path) -> tuple[list[Path], list[int]]:
-    """The weight files that belong together, and the numbers of the shards that are missing."""
-    whole = [folder / name for name in WHOLE if (folder / name).is_file()]
-    if whole:
-        return whole[:1], []
-    shards = [(path, match) for path in sorted(folder.iterdir()) if (match := SHARD.fullmatch(path.name))]
+def _shards(folder: Path) -> tuple[list[Path], list[int]]:
+    """The shards that belong together, in order, and the numbers of those that are missing."""
+    shards = [(path, match) for path in sorted(_entries(folder)) if (match := SHARD.fullmatch(path.name))]
     for kind in ("safetensors", "bin"):
-        mine = {int(match[1]): path for path, match in shards if match[3] == kind}
+        mine = {int(match[1]): path for path, match in shards if match[3] == kind and path.is_file()}
         if mine:
             total = max(int(match[2]) for _, match in shards if match[3] == kind)
             return list(mine.values()), [number for number in range(1, total + 1) if number not in mine]
     return [], []
+
+
+def _contradiction_of_index(looked: AdapterFolder) -> str:
+    """What the index of the shards says that is not so; empty without an index."""
+    if not (looked.folder / INDEX).is_file():
+        return ""
+    where = read_json(looked.folder / INDEX).get("weight_map")
+    if not isinstance(where, dict):
+        return f"{INDEX}: no weight_map in it"
+    for name, tensor in looked.tensors.items():
+        if where.get(name) != tensor.file.path.name:
+            return f"{INDEX}: {name[:200]} lies in {tensor.file.path.name}, not in {where.get(name)!r:.80}"
+    gone = sorted(map(str, where.keys() - looked.tensors.keys()))
+    return f"{INDEX}: {gone[0][:200]} lies nowhere" if gone else ""
 
 
 def find_doubled(asked: Path) -> tuple[Path, Path] | None:
@@ -142,14 +235,14 @@ def find_doubled(asked: Path) -> tuple[Path, Path] | None:
     """
     whole = asked.absolute()
     parts = whole.parts
-    here = bool(_where(asked)[2]) or _where_is_adapter(asked)
+    here = _where_is_adapter(asked)
     for begin in range(1, len(parts)):
         for end in range(begin + 1, len(parts) + 1):
             run = parts[begin:end]
             outer, inner = Path(*parts[:end]), Path(*parts[:end], *run)
             if parts[end : end + len(run)] == run:
                 is_package = (outer / "__init__.py").is_file() and not (inner / "__init__.py").is_file()
-                if is_package and _where_is_adapter(asked):
+                if is_package and here:
                     return _as_asked(Path(*parts[:end], *parts[end + len(run) :]), asked), asked
             candidate = Path(*parts[:end], *run, *parts[end:])
             if not here and whole not in candidate.parents and candidate.is_dir() and _where_is_adapter(candidate):
@@ -163,4 +256,4 @@ def _as_asked(path: Path, asked: Path) -> Path:
 
 
 def _where_is_adapter(folder: Path) -> bool:
-    return _holds_adapter(_where(folder)[0])
+    return _holds_adapter(find_adapters(folder)[0][0])

@@ -1,220 +1,166 @@
-"""Adapters on disk: is one there, is it the one that was trained, was it trained at all?
+"""Adapters on disk: what is it, is it the one that was trained, can it be trusted?
 
-``inspect_adapter`` reads a folder and says for each failure of this stage whether it is there. It raises for nothing
-that a folder may hold, and imports neither torch nor PEFT.
+``inspect_adapter`` reads a folder, or a zip of one, and says for each failure of this stage whether it is there. It
+raises for nothing that may lie there, executes nothing, and imports neither torch nor PEFT: what needs them, a
+``.bin`` and ``--base``, is done by child processes with limits.
 
     unsilent check adapter sft_model
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import os
+import tempfile
+import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import manifest as manifests
-from .adapter_folder import CONFIG, WHOLE, AdapterFolder, find_doubled, read_folder
-from .outcome import Report, failed, passed, skipped
-from .tensor_files import LONG_NAMES
+from .adapter_card import as_lines, describe
+from .adapter_facts import collect
+from .adapter_folder import FolderUnjudged, find_adapters, find_doubled, is_wanted, read_folder
+from .archives import ArchiveRefused, unpack
+from .file_checks import (
+    STAGE,
+    check_format,
+    check_manifest,
+    check_pickles,
+    check_place,
+    check_presence,
+    check_shadow,
+    check_whole,
+)
+from .outcome import Card, Report, skipped
+from .tensor_checks import (
+    check_base,
+    check_content,
+    check_coverage,
+    check_dtype,
+    check_finite,
+    check_keys,
+    check_shapes,
+    check_trained,
+)
+from .tensor_files import FileChanged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from .failures import Stage
+    from .adapter_facts import AdapterFacts
     from .outcome import Outcome
 
-STAGE: Stage = "adapter"
-# What PEFT initialises as zero, so that a fresh adapter changes nothing: LoRA, LoRA on embeddings, AdaLoRA.
-BEGIN_AS_ZERO = ("lora_B", "lora_embedding_A", "lora_E")
-BEGIN_WITH_ZERO = (True, "gaussian", "eva")  # values of init_lora_weights; PiSSA, OLoRA, LoftQ begin with the base's
-SHORT_NAMES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+MANY = 32  # adapters from which on a second process is worth its start
+CHECKS: Mapping[str, Callable[[AdapterFacts], Outcome]] = {
+    "nested-output-dir": check_place,
+    "adapter-missing": check_presence,
+    "adapter-format": check_format,
+    "adapter-unsafe-pickle": check_pickles,
+    "adapter-corrupt": check_whole,
+    "adapter-stale-format": check_shadow,
+    "adapter-overwritten": check_manifest,
+    "adapter-empty": check_content,
+    "adapter-keys-ignored": check_keys,
+    "adapter-shape-mismatch": check_shapes,
+    "adapter-coverage": check_coverage,
+    "adapter-base-mismatch": check_base,
+    "dtype-mismatch": check_dtype,
+    "adapter-nonfinite": check_finite,
+    "adapter-untrained": check_trained,
+}
 
 
-def inspect_adapter(path: str | Path) -> Report:
-    """Look at an adapter folder, or at the output folder of a training run that holds one.
+def inspect_adapter(path: str | Path, base: str | Path | None = None, quick: bool = False) -> Report:  # noqa: FBT001, FBT002 - a contract
+    """Look at an adapter: a folder, the output folder of a training run that holds one, or a zip.
 
     Args:
-        path: A folder; one whose adapter lies in ``checkpoint-<n>`` below it is judged by the last of these.
+        path: A folder; one whose adapter lies in ``checkpoint-<n>`` below it is judged by the last of these, one with
+            several named adapters by all of them.
+        base: A folder with the base's ``config.json``: every name and shape is held against it. Weights are not read.
+        quick: Headers and configuration only, no values and no hashes of large files.
 
     Returns:
-        One outcome for each failure that is looked for; every one skipped when there is no such folder.
+        One outcome for each failure that is looked for, of each adapter; every one skipped where there is nothing that
+        could be judged. ``cards`` describes the adapters.
     """
     asked = Path(path)
     if not str(path).strip():
         return _unjudged(asked, "no name was given")
-    try:
-        if not asked.is_dir() and not find_doubled(asked):
-            reason = "a file, not a folder" if asked.exists() else "no such folder"
-            return _unjudged(asked, reason)
-        looked = read_folder(asked)
-        if looked.several:
-            return _unjudged(asked, f"{len(looked.several)} adapters below it ({', '.join(looked.several)}): name one")
-        subject = asked if looked.folder == asked else looked.folder
-        return Report(str(subject), tuple(check(looked) for check in _CHECKS.values()))
-    except OSError as error:
-        return _unjudged(asked, f"cannot be read ({error.strerror or error})")
+    if base is not None and not (Path(base) / "config.json").is_file():
+        return _unjudged(asked, f"no config.json in the base {base}")
+    with ExitStack() as stack:
+
+        def scratch() -> Path:
+            return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="unsilent-")))
+
+        try:
+            root = _unpacked(asked, scratch)
+            found = find_adapters(root)
+            looked = [read_folder(asked if root == asked else folder, folder, note) for folder, note in found]
+            facts = [collect(one, scratch, quick=quick) for one in looked]
+        except (FolderUnjudged, ArchiveRefused, FileChanged) as error:
+            return _unjudged(asked, str(error))
+        except (OSError, RuntimeError) as error:  # the second is how Python 3.11 says that links go in a circle
+            return _unjudged(asked, f"cannot be read ({getattr(error, 'strerror', None) or error})")
+        if base is not None:
+            from .base_shapes import compare_with_base  # noqa: PLC0415 - few ask for it
+
+            for one in facts:
+                shapes = {name: tensor.shape for name, tensor in one.tensors.items()}
+                one.base = compare_with_base(Path(base), one.looked.config, shapes) if shapes else None
+        return _report(asked, root, facts)
+
+
+def _report(asked: Path, root: Path, facts: list[AdapterFacts]) -> Report:
+    """Judge every adapter; where there are several, each finding says whose it is."""
+    outcomes: list[Outcome] = []
+    cards = []
+    for one in facts:
+        own = [check(one) for check in CHECKS.values()]
+        name = str(one.looked.folder.relative_to(root)) if len(facts) > 1 else ""
+        outcomes += [dataclasses.replace(outcome, subject=name) for outcome in own]
+        if one.tensors:
+            trained = next(outcome.status for outcome in own if outcome.slug == "adapter-untrained")
+            content = describe(one, trained)
+            cards.append(Card(content, tuple(as_lines(one, content))))
+    subject = facts[0].looked.folder if len(facts) == 1 and root == asked else asked
+    return Report(str(subject), tuple(outcomes), tuple(cards))
 
 
 def _unjudged(asked: Path, reason: str) -> Report:
-    return Report(str(asked), tuple(skipped(slug, STAGE, reason) for slug in _CHECKS))
+    return Report(str(asked), tuple(skipped(slug, STAGE, reason) for slug in CHECKS))
 
 
-def _check_place(looked: AdapterFolder) -> Outcome:
-    """[nested-output-dir] Look for an adapter that was saved one folder too deep, below its own package's name."""
-    doubled = find_doubled(looked.asked)
-    if doubled is None:
-        return passed("nested-output-dir", STAGE)
-    meant, found = doubled
-    return failed(
-        "nested-output-dir",
-        STAGE,
-        f"Expected the adapter in {meant}, but got it in {found}: a relative path was resolved against the folder that "
-        f"it already names. Where: {found}. What to do: move it to where it belongs, and resolve paths "
-        "with a separator against the current directory.",
-        {"asked": str(meant), "found": str(found)},
-    )
+def _unpacked(asked: Path, scratch: Callable[[], Path]) -> Path:
+    """The folder to look at: the one asked for, or what a zip holds.
+
+    Raises:
+        FolderUnjudged: There is none.
+    """
+    if asked.is_dir():
+        return asked
+    if not asked.is_file():
+        if find_doubled(asked):
+            return asked
+        raise FolderUnjudged("no regular file or folder" if asked.exists() else "no such folder")
+    if not zipfile.is_zipfile(asked) or asked.suffix in (".bin", ".pt", ".safetensors"):
+        raise FolderUnjudged("a file, not a folder or a zip of one")
+    root = scratch()
+    unpack(asked, root, is_wanted)
+    while len(below := list(root.iterdir())) == 1 and below[0].is_dir():
+        root = below[0]
+    return root
 
 
-def _check_presence(looked: AdapterFolder) -> Outcome:
-    """[adapter-missing] A folder without a complete adapter."""
-    if looked.has_config and looked.weights and looked.config:
-        return passed("adapter-missing", STAGE)
-    if looked.has_config and looked.weights:
-        return failed(
-            "adapter-missing",
-            STAGE,
-            f"Expected {CONFIG} to hold PEFT's configuration, but got a file that cannot be read as one. Where: "
-            f"{looked.folder / CONFIG}. What to do: put the right file back, or train again.",
-            {"lacking": "a readable configuration", "there": looked.there},
-        )
-    lacking = CONFIG if looked.weights else ("weights" if looked.has_config else "configuration and weights")
-    return failed(
-        "adapter-missing",
-        STAGE,
-        f"Expected {CONFIG} and {' or '.join(WHOLE)}, but got a folder without {lacking} (there: "
-        f"{', '.join(looked.there) or 'nothing'}). Where: {looked.folder}. What to do: name the folder the adapter was "
-        "saved to, or train one; never create one in its place.",
-        {"lacking": lacking, "there": looked.there},
-    )
+def inspect_adapters(paths: Sequence[str], base: str | None = None, *, quick: bool = False) -> list[Report]:
+    """Look at several adapters, each as ``inspect_adapter`` does; many of them on every core."""
+    look = functools.partial(inspect_adapter, base=base, quick=quick)
+    cores = os.cpu_count() or 1
+    if len(paths) < MANY or cores == 1:
+        return [look(path) for path in paths]
+    import multiprocessing  # noqa: PLC0415 - the usual one adapter needs no pool
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
 
-
-def _check_format(looked: AdapterFolder) -> Outcome:
-    """[adapter-format] Weights that a loader will not find: under another name, or in shards of which some are lost."""
-    if looked.lost_shards:
-        return failed(
-            "adapter-format",
-            STAGE,
-            f"Expected every shard of the adapter, but got a folder without number {looked.lost_shards[0]} "
-            f"({len(looked.lost_shards)} missing). Where: {looked.folder}. What to do: copy the folder again, whole.",
-            {"lost_shards": looked.lost_shards, "there": looked.there},
-        )
-    if not looked.weights and looked.other_weights:
-        return failed(
-            "adapter-format",
-            STAGE,
-            f"Expected the weights as {' or '.join(WHOLE)}, but got {', '.join(looked.other_weights[:5])}, where no "
-            f"loader looks. Where: {looked.folder}. What to do: save with save_pretrained, or rename the file if it "
-            "holds an adapter.",
-            {"found": looked.other_weights, "expected": list(WHOLE)},
-        )
-    if not looked.weights:
-        return skipped("adapter-format", STAGE, "no weights in the folder")
-    if looked.damage:
-        return failed(
-            "adapter-format",
-            STAGE,
-            f"Expected a safetensors file, but got one that cannot be read as such ({looked.damage}). Where: "
-            f"{looked.folder}. What to do: copy it again, or train again.",
-            {"damage": looked.damage},
-        )
-    return passed("adapter-format", STAGE)
-
-
-def _check_against_manifest(looked: AdapterFolder) -> Outcome:
-    """[adapter-overwritten] Files that are not those the manifest beside them describes."""
-    slug = "adapter-overwritten"
-    if "schema" in looked.manifest_complaint:
-        return skipped(slug, STAGE, f"the manifest cannot be used: {looked.manifest_complaint}")
-    if looked.manifest_complaint:
-        return failed(
-            slug,
-            STAGE,
-            f"Expected the manifest as training wrote it, but got {looked.manifest_complaint}. Where: "
-            f"{looked.folder / manifests.FILE}. What to do: put the original back, or train again.",
-            {"manifest": looked.manifest_complaint},
-        )
-    if looked.manifest is None:
-        return skipped(slug, STAGE, f"no {manifests.FILE} beside the adapter: nobody can say whether it was changed")
-    noticed = manifests.find_changes(looked.folder, looked.manifest)
-    changes = {name: what for name, what in noticed.items() if manifests.is_adapter_file(name)}
-    if not changes:
-        also = "; ".join(f"{name}: {what}" for name, what in noticed.items())
-        said = [f"changed since training, beside the adapter itself: {also}"] if also else []
-        if stopped := looked.manifest.get("stopped"):
-            said.append(f"the state before step {stopped['step']}, where the run was stopped by {stopped['failure']}")
-        return passed(slug, STAGE, "; ".join(said))
-    name, what = next(iter(changes.items()))
-    return failed(
-        slug,
-        STAGE,
-        f"Expected the files that training wrote on {looked.manifest['created']}, but got {name}: {what} "
-        f"({len(changes)} of {len(looked.manifest['files'])} files). Where: {looked.folder}. What to do: find out what "
-        "saved there since; put the right files back, or train again.",
-        {"changes": changes, "written": looked.manifest["created"]},
-    )
-
-
-def _check_trained(looked: AdapterFolder) -> Outcome:
-    """[adapter-untrained] An adapter in which all is zero that a fresh one begins with as zero was never trained."""
-    slug = "adapter-untrained"
-    if not looked.weights:
-        return skipped(slug, STAGE, "no weights in the folder")
-    if looked.unread:
-        return skipped(slug, STAGE, looked.unread)
-    second = [tensor for name, tensor in looked.tensors.items() if any(part in name for part in BEGIN_AS_ZERO)]
-    second = [tensor for tensor in second if tensor.bits.size]
-    if not second:
-        return skipped(slug, STAGE, f"no lora_B with values among {len(looked.tensors)} tensors: no LoRA adapter")
-    zero = sum(tensor.is_zero for tensor in second)
-    begun = looked.config.get("init_lora_weights", True)
-    if zero < len(second) and begun not in BEGIN_WITH_ZERO:
-        return skipped(slug, STAGE, f"initialised by {begun!r}, where a fresh adapter is not zero")
-    if zero < len(second):
-        return passed(slug, STAGE)
-    return failed(
-        slug,
-        STAGE,
-        f"Expected a trained adapter, but every lora_B is zero ({zero} of {len(second)} tensors): it was created and "
-        f"never trained. Where: {looked.weights[0]}. What to do: train it, or find what saved over the trained one.",
-        {"zero": zero, "lora_B": len(second)},
-    )
-
-
-def _check_adapter_dtype(looked: AdapterFolder) -> Outcome:
-    """[dtype-mismatch] Tensors in another dtype than the manifest says the adapter was trained in."""
-    slug = "dtype-mismatch"
-    if looked.manifest is None:
-        return skipped(slug, STAGE, "no usable manifest beside the adapter: nobody can say what it was trained in")
-    if not looked.weights or looked.unread:
-        return skipped(slug, STAGE, looked.unread or "no weights in the folder")
-    trained = SHORT_NAMES.get(looked.manifest["dtype"]["adapter"], looked.manifest["dtype"]["adapter"])
-    tuned = [one for name, one in looked.tensors.items() if "lora_" in name] or list(looked.tensors.values())
-    found = sorted({LONG_NAMES.get(tensor.dtype, tensor.dtype) for tensor in tuned})
-    if found == [trained]:
-        return passed(slug, STAGE)
-    return failed(
-        slug,
-        STAGE,
-        f"Expected adapter weights in {trained}, as in training, but got {', '.join(found) or 'no tensor'}. Where: "
-        f"{looked.weights[0]}. What to do: save the adapter in the dtype it was trained in.",
-        {"trained": trained, "found": found},
-    )
-
-
-_CHECKS: Mapping[str, Callable[[AdapterFolder], Outcome]] = {
-    "nested-output-dir": _check_place,
-    "adapter-missing": _check_presence,
-    "adapter-format": _check_format,
-    "adapter-overwritten": _check_against_manifest,
-    "adapter-untrained": _check_trained,
-    "dtype-mismatch": _check_adapter_dtype,
-}
+    with ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(look, paths, chunksize=max(1, len(paths) // (8 * cores))))

@@ -35,7 +35,9 @@ WIDTH = 88
 JSON = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 WORDS = Annotated[list[str], typer.Argument(help="A slug, or a symptom as typed or pasted; '-' reads stdin.")]
 STRICT = Annotated[bool, typer.Option("--strict", help="Risks count as errors.")]
-FOLDERS = Annotated[list[str], typer.Argument(help="Adapter folders, or output folders of training runs.")]
+FOLDERS = Annotated[list[str], typer.Argument(help="Adapter folders, zips of them, or a run's output folders.")]
+BASE = Annotated[str | None, typer.Option("--base", help="The base's folder; its config.json is enough.")]
+QUICK = Annotated[bool, typer.Option("--quick", help="Headers and configuration only, no values.")]
 LOGS = Annotated[list[str], typer.Argument(help="trainer_state.json, any log, TensorBoard events, or output folders.")]
 SUBJECT = Annotated[list[str] | None, typer.Argument(help="What to judge.")]
 
@@ -122,7 +124,13 @@ def _print_next(failure: Failure) -> None:
     _print_field("next, once it is built: " if failure.planned else "next: ", failure.next_command)
 
 
+def printable(text: str) -> str:
+    """Write what would steer a terminal, or hide from the eye, as an escape."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 def _print_field(name: str, text: str) -> None:
+    text = printable(" ".join(text.split()))
     print(textwrap.fill(text, WIDTH, initial_indent=f"   {name}", subsequent_indent="      "))
 
 
@@ -154,10 +162,13 @@ def _show(reports: list[Report], *, as_json: bool, strict: bool) -> None:
 
 def _print_report(report: Report, *, strict: bool) -> None:
     """The verdict first, then findings with what to do, then what was fine and what could not be looked at."""
-    print(f"{report.subject}: {report.verdict(strict=strict)}")
+    print(printable(f"{report.subject}: {report.verdict(strict=strict)}"))
+    for card in report.cards:
+        print(*(f"   {printable(line)}" for line in card.lines), sep="\n")
     for outcome in report.findings:
+        whose = f"{outcome.subject}: " if outcome.subject else ""
         also = f" (also: {', '.join(outcome.symptoms)})" if outcome.symptoms else ""
-        _print_field(f"[{outcome.failure.severity}] {outcome.slug}{also}: ", outcome.message)
+        _print_field(f"{whose}[{outcome.failure.severity}] {outcome.slug}{also}: ", outcome.message)
     if fine := [outcome.slug for outcome in report.outcomes if outcome.status == "passed"]:
         _print_field("passed: ", ", ".join(fine))
     for outcome in report.outcomes:
@@ -185,11 +196,13 @@ def check_run(paths: LOGS, as_json: JSON = False, strict: STRICT = False) -> Non
 
 
 @check.command("adapter")
-def check_adapter(folders: FOLDERS, as_json: JSON = False, strict: STRICT = False) -> None:
-    """Judge adapters on disk: there, trained, the one the manifest describes."""
-    from .adapters import inspect_adapter  # noqa: PLC0415 - numpy, which the other commands need not load
+def check_adapter(
+    folders: FOLDERS, base: BASE = None, quick: QUICK = False, as_json: JSON = False, strict: STRICT = False
+) -> None:
+    """Judge adapters on disk: what each is, and whether it can be trusted."""
+    from .adapters import inspect_adapters  # noqa: PLC0415 - numpy, which the other commands need not load
 
-    _show([inspect_adapter(folder) for folder in folders], as_json=as_json, strict=strict)
+    _show(inspect_adapters(folders, base, quick=quick), as_json=as_json, strict=strict)
 
 
 @check.command("submission")

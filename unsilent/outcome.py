@@ -41,6 +41,7 @@ class Outcome:
         evidence: For a failed one, the numbers and names behind it; plain JSON values.
         step: Optimizer step at which it was found, counted from 1, where there is one.
         symptoms: Slugs of findings that are only signs of this one.
+        subject: Which of several things that were looked at together; empty where there is one.
     """
 
     slug: str
@@ -51,6 +52,7 @@ class Outcome:
     evidence: Mapping[str, object] = field(default_factory=dict)
     step: int | None = None
     symptoms: tuple[str, ...] = ()
+    subject: str = ""
 
     def __post_init__(self) -> None:
         """Refuse an answer that says too little."""
@@ -82,7 +84,7 @@ class Outcome:
             "message": self.message,
             "reason": self.reason,
             "symptoms": list(self.symptoms),
-        }
+        } | ({"subject": self.subject} if self.subject else {})
 
 
 def _plain(value: object) -> object:
@@ -145,8 +147,15 @@ def fold_symptoms(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Put findings that are only signs of another finding under it, so that one fault is one finding.
 
     A finding that may be a symptom of several found roots goes under the first of them in the catalogue's order of its
-    ``symptom_of``. Order is otherwise kept.
+    ``symptom_of``. Order is otherwise kept, and what concerns another subject is another finding.
     """
+    subjects = dict.fromkeys(outcome.subject for outcome in outcomes)
+    if len(subjects) > 1:
+        return [
+            outcome
+            for subject in subjects
+            for outcome in fold_symptoms([one for one in outcomes if one.subject == subject])
+        ]
     found = {outcome.slug for outcome in outcomes if outcome.status == "failed"}
     under: dict[str, list[str]] = {}
     for slug in FAILURES:
@@ -179,11 +188,20 @@ def _roots(slug: str, found: set[str]) -> list[str]:
 
 
 @dataclass(frozen=True)
+class Card:
+    """What a subject is, beside what is wrong with it: in plain JSON values, and in lines for people."""
+
+    content: Mapping[str, object]
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Report:
     """Every outcome about one subject, and the verdict they add up to."""
 
     subject: str
     outcomes: tuple[Outcome, ...]
+    cards: tuple[Card, ...] = ()
 
     @property
     def findings(self) -> list[Outcome]:
@@ -210,7 +228,7 @@ class Report:
             "verdict": self.verdict(strict=strict),
             "outcomes": [outcome.as_json() for outcome in fold_symptoms(self.outcomes)],
             "versions": versions(),
-        }
+        } | ({"cards": [_plain(card.content) for card in self.cards]} if self.cards else {})
         return json.dumps(content, indent=2, default=str, allow_nan=False)
 
 

@@ -61,7 +61,10 @@ ROOMS = {
     "wiring": {"wiring", "rows", "samples", "child", "collated", "shifts", "precision", "memory"},
     "guard": {"monitor", "judgement", "live", "gradients", "movement", "step_record"},
     "runs": {"runs", "reading", "run_logs", "log_text", "event_files", "symptoms"},
-    "adapter": {"adapters", "adapter_folder", "tensor_files", "loaders"},
+    "adapter": {"adapters", "adapter_card", "adapter_facts", "adapter_folder", "file_checks", "tensor_checks",
+                "tensor_files", "tensor_values", "lora_intent", "lora_layout", "lora_coverage", "name_patterns",
+                "pickles", "pickle_machine", "pickle_stack", "pickle_policy", "pickle_script", "pickled_tensors",
+                "plain_files", "zip_directory", "archives", "base_shapes", "base_script", "loaders"},  # fmt: skip
     "evaluation": {"evaluation", "parity"},
 }
 SHARED = {"failures", "outcome", "manifest", "adapted", "randomness", "passes", "trainable", "optimization", "trends"}
