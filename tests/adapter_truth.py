@@ -71,7 +71,7 @@ def read_weights(content: bytes) -> dict[str, Tensor]:
             raise ValueError("the same key twice")
         return dict(pairs)
 
-    found = deserialize(content)
+    found = deserialize(content)  # type: ignore[no-untyped-call] # in Rust
     json.loads(content[8 : 8 + length], object_pairs_hook=once)
     return {name: Tensor(one["dtype"], tuple(one["shape"]), bytes(one["data"])) for name, one in found}
 

@@ -261,12 +261,13 @@ def header_of_nonsense(subject: Subject) -> Verdict:
     name = subject.rng.choice(list(header))
     entry = header[name]
     deep = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
+    values: list[Any] = [None, math.nan, {}, "x" * 1000, 10**30]
     nonsense: list[Any] = [
         b"", b"[]", b"null", b"3", b'"text"', b"{", deep, b"[" * 200_000, b"\xff\xfe{}", b"{}" + bytes(8), b"NaN",
         header | {name: 3}, header | {name: [entry]}, header | {name: None}, header | {"__metadata__": [1]},
         header | {"__metadata__": {"format": 7}}, header | {"__metadata__": None, name: {}},
         *(header | {name: {key: value for key, value in entry.items() if key != lost}} for lost in entry),
-        *(header | {name: entry | {key: value}} for key in entry for value in (None, math.nan, {}, "x" * 1000, 10**30)),
+        *(header | {name: entry | {key: value}} for key in entry for value in values),
     ]  # fmt: skip
     join(subject.weights, subject.rng.choice(nonsense), data)
     return CONTRADICTS

@@ -144,7 +144,7 @@ def tensors_lost(subject: Subject) -> Verdict | None:
     match = LAYER.fullmatch(name)
     kind = name.rpartition("lora_")[2]
     part = subject.rng.randrange(6)
-    kept = {
+    kept: Callable[[str], bool] = {
         0: lambda key: key != name,
         1: lambda key: module_of(key) != module_of(name),
         2: lambda key: match is None or not key.startswith(f"{match['stack']}.{match['layer']}."),
