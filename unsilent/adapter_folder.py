@@ -27,6 +27,7 @@ INDEX = "adapter_model.safetensors.index.json"
 SHARD = re.compile(r"adapter_model-(\d{5})-of-(\d{5})\.(safetensors|bin)")
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+MODEL = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}
 TRAINERS = ("optimizer", "scheduler", "scaler", "rng_state", "training_args")  # a Trainer's own pickles
 LARGEST_JSON = 10_000_000  # bytes; a configuration is a few kB, an index of 100,000 tensors 10 MB
 MOST_ENTRIES = 10_000  # of a folder that are looked at
@@ -90,14 +91,17 @@ def read_folder(asked: Path, folder: Path | None = None, note: str = "") -> Adap
     """
     looked = AdapterFolder(asked, asked if folder is None else folder, note)
     folder = looked.folder
-    for path in _entries(folder):
-        if path.name.startswith("adapter_") or path.name == manifests.FILE:
-            _must_stay_inside(path)
+    names = [path.name for path in _entries(folder)]
+    for name in names:
+        if name.startswith("adapter_") or name == manifests.FILE:
+            _must_stay_inside(folder / name)
+    if not any(name.startswith("adapter_") for name in names) and (whole := sorted(MODEL & set(names))):
+        raise FolderUnjudged(f"a whole model ({whole[0]}) and no adapter beside it: nothing to inspect")
     looked.config = read_json(folder / CONFIG)
-    whole = [folder / name for name in WHOLE if (folder / name).is_file()]
-    shards, looked.lost_shards = _shards(folder)
-    looked.weights, looked.shadowed = (whole[:1], [*whole[1:], *shards]) if whole else (shards, [])
-    looked.lost_shards = [] if whole else looked.lost_shards
+    files = [folder / name for name in WHOLE if (folder / name).is_file()]
+    shards, lost = _shards(folder)
+    looked.weights, looked.shadowed = (files[:1], [*files[1:], *shards]) if files else (shards, [])
+    looked.lost_shards = [] if files else lost
     looked.other_weights = [] if looked.weights else _other_weights(folder, has_config=looked.has_config)
     try:
         looked.manifest = manifests.read_manifest(folder)

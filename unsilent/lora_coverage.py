@@ -182,7 +182,7 @@ def _lost_layers(stacks: Iterable[_Stack], intent: Intent) -> list[str]:
 def _lost_saved(saved: Collection[str], intent: Intent) -> list[str]:
     """Modules to be saved whole that are not there."""
     there = [name.removeprefix(PREFIX) for name in saved]
-    gone = [name for name in intent.saved if not any(f".{name}." in f".{one}" for one in there)]
+    gone = [name for name in intent.saved if not any(f"{name}." in one for one in there)]
     if set(OF_CLASSIFIERS) <= set(intent.saved) and set(gone) != set(OF_CLASSIFIERS):
         gone = [name for name in gone if name not in OF_CLASSIFIERS]
     return [f"{name} (saved whole)" for name in gone]

@@ -96,6 +96,7 @@ class Intent:
     lora_bias: bool = False
     bias: str = "none"
     tokens: bool = False
+    tied: bool = False
     variant: bool = False
     initial: object = True
 
@@ -120,11 +121,16 @@ class Intent:
             out = matching(self.excluded, modules)
         else:
             out = frozenset(name for name in modules if any(ends_in(name, end) for end in self.excluded))
-        return out | frozenset(name for name in modules if self.is_saved(name))
+        return out | frozenset(name for name in modules if any(f".{whole}." in f".{name}." for whole in self.saved))
 
     def is_saved(self, module: str) -> bool:
-        """Whether a module, or one that it is part of, is trained and saved whole."""
-        return any(f".{name}." in f".{module}." for name in self.saved)
+        """Whether a module, or one that it is part of, is trained and saved whole.
+
+        PEFT compares ends of names without regard to dots: ``norm`` stands for ``input_layernorm``, too.
+        """
+        parts = module.split(".")
+        above = [".".join(parts[: place + 1]) for place in range(len(parts))]
+        return any(name.endswith(end) for name in above for end in self.saved)
 
     def asks_by_name(self, module: str) -> bool:
         """Whether ``target_modules`` name this module, rather than ``target_parameters`` a parameter of it.
@@ -198,6 +204,8 @@ def read_intent(config: Mapping[str, Any]) -> Intent:
         method = ""
     adalora = method == "ADALORA"
     layers = usable.get("layers_to_transform")
+    if layers is not None and isinstance(usable.get("target_modules"), str):
+        complaints.append("layers_to_transform stands beside target_modules as one pattern, which PEFT refuses")
     return Intent(
         method=method,
         complaints=tuple(complaints) if method in LORA_METHODS or not method else (),
@@ -216,6 +224,7 @@ def read_intent(config: Mapping[str, Any]) -> Intent:
         lora_bias=bool(usable.get("lora_bias")),
         bias=usable.get("bias", "none"),
         tokens=bool(usable.get("trainable_token_indices")),
+        tied=bool(usable.get("ensure_weight_tying")),
         variant=any(usable.get(name) for name in VARIANTS),
         initial=usable.get("init_lora_weights", True),
     )

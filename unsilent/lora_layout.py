@@ -97,7 +97,7 @@ def lay_out(tensors: Mapping[str, Tensor], intent: Intent) -> Layout:
             layout.strange[name] = "neither the adapter's nor a module that is saved whole"
     asked = intent.asks_for(parts)
     for path, own in parts.items():
-        if path in asked:
+        if path in asked or (intent.tied and _is_embedding(path)):
             layout.modules[path] = Module(path, own)
         else:
             layout.strange |= dict.fromkeys((one.name for one in own.values()), "the configuration does not ask for it")
@@ -118,7 +118,11 @@ def _belongs(name: str, intent: Intent) -> bool:
         return True
     if leaf == "trainable_tokens_delta":
         return intent.tokens
-    return intent.is_saved(module) or (leaf == "weight" and any(ends_in(bare, end) for end in EMBEDDINGS))
+    return intent.is_saved(module) or (leaf == "weight" and _is_embedding(bare))
+
+
+def _is_embedding(module: str) -> bool:
+    return any(ends_in(module, end) for end in EMBEDDINGS)
 
 
 def _unasked_parts(module: Module, intent: Intent) -> Iterator[tuple[str, str]]:

@@ -54,7 +54,9 @@ class PickleMachine(PickleStack):
             except KeyError:
                 raise Broken(f"byte {begin} ({code:#04x}) is no opcode, or asks the memo for nothing") from None
             except (IndexError, ValueError, struct.error):
-                raise Broken(f"the opcode at byte {begin} ({code:#04x}) has no value to work on, or a wrong one") from None
+                raise Broken(
+                    f"the opcode at byte {begin} ({code:#04x}) has no value to work on, or a wrong one"
+                ) from None
             if self._left < 0 or len(self._stack) > MOST_VALUES or len(self._memo) > MOST_VALUES:
                 raise Broken(f"more than {MOST_OPCODES} opcodes or {MOST_VALUES} values")
         raise Broken(f"cut off at byte {self.at}")
@@ -162,8 +164,8 @@ class PickleMachine(PickleStack):
         "BININT2": lambda self: self._push(self._number("<H")),
         "LONG1": lambda self: self._long(self._number("<B")),
         "LONG4": lambda self: self._long(self._number("<i")),
-        "FLOAT": lambda self: self._line() and self._push(Kind.NUMBER),
-        "BINFLOAT": lambda self: self._take(8) and self._push(Kind.NUMBER),
+        "FLOAT": lambda self: self._float(self._line()),
+        "BINFLOAT": lambda self: self._float(self._take(8)),
         "STRING": lambda self: self._quoted(),
         "BINSTRING": lambda self: self._text(self._take(self._number("<i"))),
         "SHORT_BINSTRING": lambda self: self._text(self._take(self._number("<B"))),

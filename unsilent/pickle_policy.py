@@ -52,7 +52,16 @@ STORAGE_BYTES = {
     **{f"torch.cuda.{name}Storage": STORAGES[name] for name in (*ON_CUDA, "ComplexFloat", "ComplexDouble")},
     "torch.storage.UntypedStorage": 1,
 }
-TYPES = ["float64", "float32", "float16", "bfloat16", "complex128", "complex64", "complex32", "int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64", "bool", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu", "float4_e2m1fn_x2", "int1", "int2", "int3", "int4", "int5", "int6", "int7", "uint1", "uint2", "uint3", "uint4", "uint5", "uint6", "uint7", "qint8", "quint8", "qint32", "quint4x2", "quint2x4", "bits8", "bits16", "bits1x8", "bits2x4", "bits4x2", "per_tensor_affine", "per_tensor_symmetric", "per_channel_affine", "per_channel_symmetric", "per_channel_affine_float_qparams"]
+TYPES = (
+    *("float64", "float32", "float16", "bfloat16", "complex128", "complex64", "complex32", "bool"),
+    *("int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8"),
+    *("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu", "float4_e2m1fn_x2"),
+    *("int1", "int2", "int3", "int4", "int5", "int6", "int7"),
+    *("uint1", "uint2", "uint3", "uint4", "uint5", "uint6", "uint7"),
+    *("qint8", "quint8", "qint32", "quint4x2", "quint2x4", "bits8", "bits16", "bits1x8", "bits2x4", "bits4x2"),
+    *("per_tensor_affine", "per_tensor_symmetric", "per_channel_affine", "per_channel_symmetric"),
+    "per_channel_affine_float_qparams",
+)
 TENSORS = ("torch.Tensor", "torch.nn.parameter.Parameter")
 REBUILD = {
     f"torch._utils._rebuild_{kind}"

@@ -2,11 +2,11 @@
 
 Reads the tensors of a pickle with torch's weights-only reader and writes them as safetensors; prints nothing, or one
 sentence that says why not. It imports nothing of ``unsilent``: nothing of the process that judges is in this one.
-"""  # pragma: no cover - runs in a child; its behaviour is tested through pickled_tensors
+"""
 
-from __future__ import annotations  # pragma: no cover - runs in a child
+from __future__ import annotations
 
-import sys  # pragma: no cover - runs in a child
+import sys
 
 MOST_GROWTH = 4  # times the file's size: tied weights are written once for each name
 FREE_GROWTH = 16_000_000  # bytes; small files may grow more
@@ -14,7 +14,7 @@ OPEN_FILES = 64  # torch opens a handful
 
 
 def limit(cpu_seconds: int, data_bytes: int, file_bytes: int) -> None:  # pragma: no cover - runs in a child
-    """Bound this process before anything foreign is read; without such limits (Windows) only the parent's clock does."""
+    """Bound this process before anything foreign is read; where there are no such limits only the parent's clock is."""
     try:
         import resource
     except ImportError:
@@ -35,8 +35,11 @@ def forbid(target: str) -> None:  # pragma: no cover - runs in a child
     """No Python code of this process starts another, opens a connection, or writes any file but the target."""
     import os
 
-    never = ("subprocess.", "socket.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.remove", "os.rename",
-             "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.truncate", "shutil.", "ctypes.dlopen")  # fmt: skip
+    never = (
+        *("subprocess.", "socket.", "shutil.", "ctypes.dlopen"),
+        *("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.remove", "os.rename", "os.mkdir", "os.rmdir"),
+        *("os.link", "os.symlink", "os.chmod", "os.truncate"),
+    )
 
     def watch(event: str, arguments: tuple[object, ...]) -> None:
         writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
@@ -91,17 +94,20 @@ def convert(source: str, target: str) -> str:  # pragma: no cover - runs in a ch
     return ""
 
 
+def attempt(source: str, target: str) -> str:  # pragma: no cover - runs in a child
+    """Convert; whatever is raised becomes a sentence, without torch's advice to read the file unsafely."""
+    try:
+        return convert(source, target)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is said in one sentence
+        text = str(error).rpartition("WeightsUnpickler error: ")[2].strip()
+        return f"torch cannot read it: {text.splitlines()[0] if text else type(error).__name__}"
+
+
 def main() -> None:  # pragma: no cover - runs in a child
     """Print what is wrong, if anything, as ASCII."""
     source, target, *limits = sys.argv[1:]
     limit(*map(int, limits))
-    try:
-        said = convert(source, target)
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is said in one sentence
-        lines = str(error).splitlines() or [""]
-        said = f"{type(error).__name__}: {lines[0]}"
-        said += next((f" {line.strip()}" for line in lines[1:] if "WeightsUnpickler error" in line), "")
-    print(ascii(said[:500])[1:-1])
+    print(ascii(attempt(source, target)[:500])[1:-1])
 
 
 if __name__ == "__main__":

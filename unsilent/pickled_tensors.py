@@ -17,9 +17,9 @@ from pathlib import Path
 from .pickles import scan_pickle
 
 SCRIPT = Path(__file__).with_name("pickle_script.py")
-SECONDS = 60.0  # importing torch takes 2 to 20 s, cold
-BYTES_A_SECOND = 20_000_000  # read, copied and written; measured 400 MB/s, so a slow disk has time
-DATA_BYTES = 3_000_000_000  # torch's own writable memory; measured 0.4 GB on CPU builds, CUDA builds take more
+SECONDS = 60.0  # importing torch takes 1.3 s where it was read before, and longer from a cold disk
+BYTES_A_SECOND = 20_000_000  # 1 GB took 0.5 s (zip) and 5 s (older form): a slow disk has time
+DATA_BYTES = 3_000_000_000  # writable memory without the file; torch for CPUs takes 0.2 GB, others more
 COPIES = 6  # of the file, mapped and copied, may be in memory at once: tied weights are written once a name
 HEADER_BYTES = 200_000_000  # safetensors' header is at most 100 MB
 LONGEST_SENTENCE = 2_000
@@ -79,7 +79,8 @@ def _convert(path: Path, target: Path, size: int) -> str:
         except subprocess.TimeoutExpired:
             return f"reading it took more than {seconds:.0f} s"
         finally:
-            with contextlib.suppress(OSError):  # nobody of its group is left
+            child.kill()
+            with contextlib.suppress(OSError, AttributeError):  # all gone already; no groups on Windows
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
         output.seek(0)

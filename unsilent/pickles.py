@@ -1,15 +1,17 @@
 """A static look at a pickle: what would it import and call? Nothing is executed, and torch is not imported.
 
-``torch.load`` knows four forms by their content, whatever the file is called: a zip with ``data.pkl``, a tar (the oldest
-form), a sequence of five pickles that begins with a magic number, and, as far as ``pickle.load`` goes, any pickle. A scan
-follows every pickle in the file, holds the names against ``pickle_policy`` and the sizes that it says against the bytes
-that are there.
+``torch.load`` knows files by their content, whatever they are called: a zip with ``data.pkl``, a tar (the oldest form),
+five pickles of which the first is a magic number; ``pickle.load`` takes any pickle. A scan follows every pickle in the
+file, holds the names against ``pickle_policy`` and the sizes that it says against the bytes that are there.
 
-Why not picklescan or fickling: see their table in the tests' module docstring.
+Other scanners, on 83 clean files of torch 2.13 and 46 malicious ones: picklescan 1.0.5 raises no false alarm and misses
+two (a process started by setuptools, the tar), fickling 0.1.12 calls 79 of the clean ones unsafe, modelscan 0.8.8 takes
+13 malicious ones for clean and leaves 13 unread.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tarfile
 from dataclasses import dataclass
@@ -35,6 +37,7 @@ TORCH_ZIP = re.compile(
     r"(?P<folder>[^/]+)/(data\.pkl|data/(?P<key>[^/]+)|version|byteorder|\.format_version|\.storage_alignment"
     r"|\.data/serialization_id)"
 )
+HEADER = re.compile(rb"PK\x03\x04.{22}(?P<name>..)(?P<extra>..)", re.DOTALL)
 IDENTIFIER = re.compile(r"[A-Za-z_][\w.]*")
 
 
@@ -70,6 +73,7 @@ def scan_pickle(path: Path) -> PickleScan:
             start = file.read(BEGINNING)
             if start.startswith(b"PK\3\4"):
                 kind = "a zip of torch.save"
+                _glance(start, machine)
                 _scan_zip(file, machine)
             elif _is_tar(start):
                 kind = "a tar of torch's oldest format"
@@ -133,6 +137,17 @@ def _scan_legacy(size: int, machine: PickleMachine) -> None:
         raise Broken(f"{size} bytes, where its pickles and tensors need {expected}: cut off, or something behind")
 
 
+def _glance(start: bytes, machine: PickleMachine) -> None:
+    """Name what the pickles at the beginning do even where the zip is refused: torch reads more zips than it should."""
+    for header in HEADER.finditer(start):
+        end = header.end() + int.from_bytes(header["name"], "little")
+        if header.start() == 0 or start[header.end() : end].endswith(b".pkl"):
+            machine.blob, machine.at = start, end + int.from_bytes(header["extra"], "little")
+            with contextlib.suppress(Broken):
+                machine.run()
+    machine.storages.clear()
+
+
 def _scan_zip(file: BinaryIO, machine: PickleMachine) -> None:
     members = read_directory(file, MOST_MEMBERS)
     # torch asks for data.pkl in the folder of the first member; others take any pickle, so each is looked at.
@@ -151,7 +166,8 @@ def _scan_zip(file: BinaryIO, machine: PickleMachine) -> None:
         raise Broken("a member that is there twice, several folders, or no data.pkl")
     if any(member.method != STORED for member in members):
         raise Broken("packed members, which torch.save does not write")
-    _check_storages({match["key"]: one.size for one, match in zip(members, found, strict=True) if match and match["key"]}, machine)
+    sizes = zip(found, members, strict=True)
+    _check_storages({match["key"]: member.size for match, member in sizes if match and match["key"]}, machine)
     # torch.serialization.set_crc32_options(False) writes 0 for every checksum; torch itself compares none.
     if any(member.checksum for member in members):
         for member in members:

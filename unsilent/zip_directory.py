@@ -1,9 +1,9 @@
 """What a zip holds, read so strictly that no two readers can see different things in it.
 
 A zip says everything twice: in a directory at its end and in a header before each member. Readers believe one or the
-other, so what one of them inspects need not be what another loads. Accepted here is only a file that is covered from its
-first byte to its last by members and one directory, each header agreeing with its entry: no gap, no overlap, nothing
-before, between or behind. Files of ``torch.save``, Info-ZIP, Python and Finder are like that (tried with each but Finder).
+other, so what one of them inspects need not be what another loads. Accepted here is only a file that is covered from
+its first byte to its last by members and one directory, each header agreeing with its entry: no gap, no overlap,
+nothing before, between or behind. Files of ``torch.save``, Info-ZIP and Python are like that.
 
 Format: PKWARE's APPNOTE 6.3.10, sections 4.3.7 (header), 4.3.9 (descriptor), 4.3.12 (entry), 4.3.14-16 (ends), 4.5.3
 (sizes beyond 4 GB).
@@ -78,8 +78,10 @@ def read_directory(file: BinaryIO, most: int) -> list[Member]:
                 raise ZipRefused(f"{entry.raw!r} lies at byte {entry.at}, where {at} was expected: a gap or an overlap")
             member, at = _member(file, entry)
             members.append(member)
-    except (struct.error, UnicodeDecodeError) as error:
-        raise ZipRefused(f"cut off, or a name that is not UTF-8 ({error})") from error
+    except struct.error as error:
+        raise ZipRefused("cut off: a record that would end behind the file") from error
+    except UnicodeDecodeError as error:
+        raise ZipRefused(f"the name {error.object!r} is not UTF-8") from error
     if at != first:
         raise ZipRefused(f"{first - at} bytes between the members and the directory")
     return members
@@ -137,7 +139,7 @@ def _find_directory(file: BinaryIO, size: int) -> tuple[int, int, int]:
     tail = _read(file, start, size - start)
     at = tail.rfind(b"PK\5\6")
     if at < 0:
-        raise ZipRefused("no directory at the end")
+        raise ZipRefused("no directory at the end: cut off, or no zip")
     _, disk, other_disk, here, count, length, first, comment = END.unpack_from(tail, at)
     if at + END.size + comment != len(tail):
         raise ZipRefused("bytes behind its end, or a second end in the comment")
