@@ -124,6 +124,11 @@ def save(kind: Kind, folder: Path) -> None:
     as_trained(adapted, 0)
     with contextlib.redirect_stdout(None):
         adapted.save_pretrained(folder, **kind.saving)
+    for path in folder.rglob(CONFIG):
+        written = json.loads(path.read_text())
+        if isinstance(written.get("target_modules"), list):
+            written["target_modules"].sort()  # a set in PEFT: in another order in every process
+        path.write_text(json.dumps(written, indent=2, sort_keys=True))
 
 
 def as_both(folder: Path) -> None:

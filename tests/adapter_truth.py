@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -73,7 +74,7 @@ def read_weights(content: bytes) -> dict[str, Tensor]:
 
     found = deserialize(content)  # type: ignore[no-untyped-call] # in Rust
     json.loads(content[8 : 8 + length], object_pairs_hook=once)
-    return {name: Tensor(one["dtype"], tuple(one["shape"]), bytes(one["data"])) for name, one in found}
+    return {name: Tensor(one["dtype"], tuple(one["shape"]), bytes(one["data"])) for name, one in sorted(found, key=itemgetter(0))}
 
 
 def _in_values(tensors: Mapping[str, Tensor]) -> Iterator[str]:

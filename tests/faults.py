@@ -7,6 +7,7 @@ a marker or its arguments: it must find the failure by its effect.
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import random
 from typing import TYPE_CHECKING, Any
@@ -364,3 +365,108 @@ def repair_gradients(kind: Any) -> Any:  # noqa: ANN401 - a Trainer class
             return loss
 
     return Repairing
+
+
+def write_value(folder: Path, value: float, part: str = "lora_B", dtype: Any = None) -> str:  # noqa: ANN401 - a dtype
+    """[adapter-nonfinite] One value of one tensor on disk is another; the tensor's name is returned."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    tensors = {name: tensor.to(dtype or tensor.dtype) for name, tensor in load_file(path).items()}
+    name = next(str(name) for name in sorted(tensors) if part in name)
+    tensors[name].view(-1)[1] = value
+    save_file(tensors, path)
+    return name
+
+
+def cut_file(path: Path, share: float = 0.5) -> None:
+    """[adapter-corrupt] The file ends early, as an interrupted copy does."""
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+
+
+def change_header(path: Path, old: str, new: str) -> None:
+    """[adapter-corrupt] The header of a safetensors file says something else in the same number of bytes."""
+    content = path.read_bytes()
+    length = 8 + int.from_bytes(content[:8], "little")
+    header = content[:length].replace(old.encode(), new.encode(), 1)
+    if len(old) != len(new) or header == content[:length]:
+        raise ValueError(f"{old!r} does not stand in the header, or {new!r} has another length")
+    path.write_bytes(header + content[length:])
+
+
+def save_shards_of_parameters(folder: Path) -> None:
+    """[adapter-empty] As ZeRO-3 leaves them when nobody gathers: every tensor is there and has no value."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    save_file({name: tensor.flatten()[:0].clone() for name, tensor in load_file(path).items()}, path)
+
+
+def save_wrong_state_dict(folder: Path) -> None:
+    """[adapter-empty] A state dict without any of the adapter's tensors was saved."""
+    from safetensors.torch import save_file
+
+    save_file({}, folder / "adapter_model.safetensors", {"format": "pt"})
+
+
+def change_rank(folder: Path, rank: int) -> None:
+    """[adapter-shape-mismatch] The configuration beside the tensors is that of another run."""
+    change_config(folder, r=rank)
+
+
+def name_another_base(folder: Path, name: str) -> None:
+    """[adapter-base-mismatch] The configuration names another base than the one the adapter was trained on."""
+    change_config(folder, base_model_name_or_path=name)
+
+
+def change_config(folder: Path, **fields: object) -> None:
+    """[adapter-missing] Fields of an adapter's configuration are others; ``...`` takes one away."""
+    path = folder / "adapter_config.json"
+    content = json.loads(path.read_text()) | fields
+    path.write_text(json.dumps({name: value for name, value in content.items() if value is not ...}))
+
+
+def retrain_as_bin(folder: Path) -> None:
+    """[adapter-stale-format] A later training saved a ``.bin``; the old ``.safetensors`` still lies before it."""
+    import torch
+    from safetensors.torch import load_file
+
+    tensors = load_file(folder / "adapter_model.safetensors")
+    torch.save({name: tensor + 0.1 for name, tensor in tensors.items()}, folder / "adapter_model.bin")
+
+
+def keep_tensors(folder: Path, part: str) -> None:
+    """[adapter-coverage] Of all that the configuration asks for, one module was saved."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    save_file({name: tensor for name, tensor in load_file(path).items() if part in name}, path)
+
+
+def payload(marker: Path) -> bytes:
+    """[adapter-unsafe-pickle] Opcodes that make the folder ``marker`` when they are run, and leave nothing behind."""
+    name = str(marker).encode()
+    return b"cos\nmakedirs\n(X" + len(name).to_bytes(4, "little") + name + b"M\xff\x01\x88tR0"
+
+
+def malicious_bin(folder: Path, marker: Path, name: str = "adapter_model.bin") -> Path:
+    """[adapter-unsafe-pickle] The same tensors as a file of torch that makes the folder ``marker`` when it is loaded.
+
+    As ``adapter_model.bin``, or under the ``name`` of a format that can hold no code.
+    """
+    import io
+    import zipfile
+
+    import torch
+    from safetensors.torch import load_file
+
+    whole, saved = folder / "adapter_model.safetensors", io.BytesIO()
+    torch.save(load_file(whole), saved)
+    whole.unlink()
+    with zipfile.ZipFile(saved) as clean, zipfile.ZipFile(folder / name, "w") as spoilt:
+        for member in clean.namelist():
+            content = clean.read(member)
+            spoilt.writestr(
+                member, content[:2] + payload(marker) + content[2:] if member.endswith("data.pkl") else content
+            )
+    return folder / name

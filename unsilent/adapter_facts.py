@@ -69,6 +69,11 @@ class AdapterFacts:
         return self.looked.tensors
 
     @property
+    def on_base(self) -> BaseComparison | None:
+        """What a base said, where one was given and could be asked."""
+        return self.base if self.base and not self.base.complaint else None
+
+    @property
     def layer_norms(self) -> dict[str, float]:
         """Norm of the update of each layer, all its modules together; of what stands outside of layers by its name."""
         squares: dict[str, float] = defaultdict(float)

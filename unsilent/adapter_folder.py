@@ -12,7 +12,6 @@ import itertools
 import json
 import os
 import re
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -179,7 +178,7 @@ def _other_weights(folder: Path, *, has_config: bool) -> list[str]:
     """
     found = []
     for path in sorted(_entries(folder)):
-        if not _is_regular(path):
+        if path.is_symlink() or not path.is_file():
             continue
         if path.suffix == ".safetensors":
             with contextlib.suppress(TensorFileUnreadable):
@@ -188,13 +187,6 @@ def _other_weights(folder: Path, *, has_config: bool) -> list[str]:
         elif path.suffix in PICKLES and has_config and not path.stem.startswith(TRAINERS):
             found.append(path.name)
     return found
-
-
-def _is_regular(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False
 
 
 def _holds_adapter(folder: Path) -> bool:

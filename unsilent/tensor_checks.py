@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from .file_checks import NAMED, STAGE
-from .lora_coverage import FAMILIES
+from .lora_coverage import FAMILIES, Coverage
 from .outcome import failed, passed, skipped
 
 if TYPE_CHECKING:
@@ -126,10 +126,10 @@ def check_shapes(facts: AdapterFacts) -> Outcome:
     """[adapter-shape-mismatch] Shapes that contradict each other, the configuration's rank, or the base."""
     slug = "adapter-shape-mismatch"
     wrong = dict(facts.layout.misshapen) if facts.layout else {}
-    if facts.base and not facts.base.complaint:
+    if facts.on_base:
         wrong |= {
             name: f"{list(found)}, where the base has {list(expected)}"
-            for name, (found, expected) in facts.base.mismatched.items()
+            for name, (found, expected) in facts.on_base.mismatched.items()
         }
     elif facts.layout is None:
         return skipped(slug, STAGE, facts.unread or facts.unlaid)
@@ -150,9 +150,9 @@ def check_keys(facts: AdapterFacts) -> Outcome:
     """[adapter-keys-ignored] Names that PEFT does not know, and drops with a warning."""
     slug = "adapter-keys-ignored"
     strange = dict(facts.layout.strange) if facts.layout else {}
-    if facts.base and not facts.base.complaint:
+    if facts.on_base:
         why = "the base has no place for it"
-        strange = {name: strange.get(name, why) for name in facts.base.unexpected} | strange
+        strange = {name: strange.get(name, why) for name in facts.on_base.unexpected} | strange
     elif facts.layout is None:
         return skipped(slug, STAGE, facts.unread or facts.unlaid)
     if not strange:
@@ -171,20 +171,14 @@ def check_keys(facts: AdapterFacts) -> Outcome:
 def check_coverage(facts: AdapterFacts) -> Outcome:
     """[adapter-coverage] Modules that the configuration asks for and that the file does not hold."""
     slug = "adapter-coverage"
-    judged_by_base = facts.base is not None and not facts.base.complaint
-    if facts.coverage is None and not judged_by_base:
+    if facts.coverage is None and facts.on_base is None:
         return skipped(slug, STAGE, facts.unread or facts.unlaid or "no module's tensors")
-    lacking = list(facts.layout.lacking) if facts.layout else []
-    undecided: list[str] = []
-    if facts.base and judged_by_base:
-        lacking += [name for name in facts.base.missing if name not in lacking]
-    elif facts.coverage:
-        lacking += facts.coverage.lost
-        undecided = list(facts.coverage.undecided)
-    if facts.coverage:
-        typed = _mistyped(facts.coverage.undecided, facts)
-        lacking += [f"{name} (no module has this name)" for name in typed]
-        undecided = [name for name in undecided if name not in typed]
+    coverage = facts.coverage or Coverage({}, 0)
+    lost = facts.on_base.missing if facts.on_base else coverage.lost
+    mistyped = _mistyped(coverage.undecided, facts)
+    lacking = list(dict.fromkeys([*(facts.layout.lacking if facts.layout else ()), *lost]))
+    lacking += [f"{name} (no module has this name)" for name in mistyped]
+    undecided = [] if facts.on_base else [name for name in coverage.undecided if name not in mistyped]
     if not lacking:
         said = f"no module on disk is called {', '.join(undecided)}; --base tells whether one should be"
         return passed(slug, STAGE, said if undecided else "")

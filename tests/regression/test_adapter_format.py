@@ -20,7 +20,11 @@ from homework.errors import BadInput
 from unsilent import inspect_adapter
 from unsilent.loaders import check_finder
 
-pytestmark = [pytest.mark.regression, pytest.mark.failure("adapter-format")]
+pytestmark = [
+    pytest.mark.regression,
+    pytest.mark.failure("adapter-format"),
+    pytest.mark.usefixtures("children_at_home"),
+]
 
 FORMATS: dict[str, Callable[[Path], Path]] = {
     "safetensors": lambda folder: folder,

@@ -45,14 +45,17 @@ def test_check_finds_it(tiny_base: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "lacking"),
     [([], "configuration and weights"), (["notes.txt"], "configuration and weights"),
-     (["adapter_config.json"], "weights"), (["adapter_model.bin"], "adapter_config.json")],
+     (["adapter_config.json"], "weights"), (["adapter_model.safetensors"], "adapter_config.json")],
     ids=["empty", "wrong folder", "configuration alone", "weights alone"],
 )  # fmt: skip
 def test_check_finds_a_folder_without_one(tmp_path: Path, names: list[str], lacking: str) -> None:
     """The finding says what is lacking and what is there."""
+    support.write_adapter(tmp_path / "whole", manifest=False)
+    (tmp_path / "part").mkdir()
     for name in names:
-        (tmp_path / name).touch()
-    finding = support.only_finding(inspect_adapter(tmp_path))
+        whole = tmp_path / "whole" / name
+        (tmp_path / "part" / name).write_bytes(whole.read_bytes() if whole.is_file() else b"")
+    finding = support.only_finding(inspect_adapter(tmp_path / "part"))
 
     assert finding.slug == "adapter-missing"
     assert finding.evidence == {"lacking": lacking, "there": names}

@@ -18,7 +18,11 @@ from homework import sft
 from homework.errors import AdapterRefused, OutputRefused
 from unsilent import inspect_adapter
 
-pytestmark = [pytest.mark.regression, pytest.mark.failure("adapter-overwritten")]
+pytestmark = [
+    pytest.mark.regression,
+    pytest.mark.failure("adapter-overwritten"),
+    pytest.mark.usefixtures("children_at_home"),
+]
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_check_finds_a_manifest_that_was_wrong_from_the_start(tmp_path: Path) ->
     finding = support.only_finding(inspect_adapter(tmp_path))
 
     assert finding.slug == "dtype-mismatch"
-    assert finding.evidence == {"trained": "float32", "found": ["float16"]}
+    assert (finding.evidence["trained"], finding.evidence["found"]) == ("float32", ["float16"])
 
 
 def test_healthy_twin_loads_as_trained(adapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import support
 
-from unsilent.adapter_folder import find_doubled, read_folder
+from unsilent import adapter_folder
+from unsilent.adapter_folder import FolderUnjudged, find_adapters, find_doubled, read_folder, read_json
 
 
 def test_whole_adapter(tmp_path: Path) -> None:
@@ -19,34 +20,103 @@ def test_whole_adapter(tmp_path: Path) -> None:
     assert [path.name for path in looked.weights] == ["adapter_model.safetensors"]
     assert len(looked.tensors) == 28
     assert looked.manifest is not None
-    assert (looked.unread, looked.note, looked.other_weights) == ("", "", [])
+    assert (looked.damage, looked.note, looked.other_weights, looked.shadowed) == ("", "", [], [])
 
 
 def test_shards_are_read_together(tmp_path: Path) -> None:
-    """Every tensor of every shard."""
-    looked = read_folder(support.as_shards(support.write_adapter(tmp_path / "a", manifest=False)))
+    """Every tensor of every shard; the index is not asked for."""
+    folder = support.as_shards(support.write_adapter(tmp_path / "a", manifest=False))
+    looked = read_folder(folder)
+    (folder / "adapter_model.safetensors.index.json").unlink()
 
     assert (len(looked.weights), len(looked.tensors), looked.lost_shards) == (2, 28, [])
+    assert read_folder(folder).damage == ""
 
 
-def test_pickle_is_not_opened(tmp_path: Path) -> None:
-    """A .bin is found and left alone."""
-    looked = read_folder(support.as_bin(support.write_adapter(tmp_path / "a", manifest=False)))
+@pytest.mark.parametrize(
+    ("index", "damage"),
+    [('{"weight_map": []}', "no weight_map in it"), ('{"weight_map": {}}', "not in None"),
+     ("{}", "no weight_map"), (None, "extra lies nowhere")],
+    ids=["a list", "nothing", "another object", "a tensor that is nowhere"],
+)  # fmt: skip
+def test_index_is_held_against_the_shards(tmp_path: Path, index: str | None, damage: str) -> None:
+    """What it says of a tensor must be so."""
+    path = support.as_shards(support.write_adapter(tmp_path, manifest=False)) / "adapter_model.safetensors.index.json"
+    path.write_text(index or path.read_text().replace('{"weight_map": {', '{"weight_map": {"extra": "x", '))
 
-    assert looked.unread == "adapter_model.bin is a pickle, whose values are not read yet"
+    assert damage in read_folder(tmp_path).damage
 
 
-def test_last_checkpoint_counts(tmp_path: Path) -> None:
-    """By number, not by name; a lone adapter in a folder of its own counts too, several do not."""
-    for name in ("checkpoint-9", "checkpoint-10"):
-        support.write_adapter(tmp_path / "run" / name)
-    support.write_adapter(tmp_path / "one" / "german")
-    for name in ("french", "german"):
-        support.write_adapter(tmp_path / "two" / name)
+def test_tensor_in_two_shards_is_damage(tmp_path: Path) -> None:
+    """Nobody can say which of them counts."""
+    support.as_shards(support.write_adapter(tmp_path, manifest=False))
+    first, second = sorted(tmp_path.glob("*.safetensors"))
+    second.write_bytes(first.read_bytes())
 
-    assert read_folder(tmp_path / "run").note == "checkpoint-10, the last of 2 checkpoints"
-    assert read_folder(tmp_path / "one").note == "german, below it"
-    assert read_folder(tmp_path / "two").folder == tmp_path / "two"
+    assert "stands in another shard, too" in read_folder(tmp_path).damage
+
+
+def test_pickles_are_told_by_their_content(tmp_path: Path) -> None:
+    """A .bin is one by its name; another name does not hide it. Neither is opened here."""
+    named = read_folder(support.as_bin(support.write_adapter(tmp_path, manifest=False)))
+    (tmp_path / "adapter_model.bin").rename(tmp_path / "adapter_model.safetensors")
+    hidden = read_folder(tmp_path)
+
+    assert [path.name for path in named.pickles] == ["adapter_model.bin"]
+    assert [path.name for path in hidden.pickles] == ["adapter_model.safetensors"]
+    assert (named.tensors, hidden.tensors, hidden.damage) == ({}, {}, "")
+
+
+def test_adapters_below_a_folder_are_found(tmp_path: Path) -> None:
+    """The last checkpoint by number, not by name; those with a name, and one at the root with others below it."""
+    for name in ("run/checkpoint-9", "run/checkpoint-10", "one/german", "two/french", "two/german", "root", "root/b"):
+        support.write_adapter(tmp_path / name)
+    found = {name: find_adapters(tmp_path / name) for name in ("run", "one", "two", "root", "absent")}
+
+    assert [note for _, note in found["run"]] == ["checkpoint-10, the last of 2 checkpoints"]
+    assert [note for _, note in found["one"]] == ["german, below it"]
+    assert [path.name for path, _ in found["two"]] == ["french", "german"]
+    assert [path.name for path, _ in found["root"]] == ["root", "b"]
+    assert found["absent"] == [(tmp_path / "absent", "")]
+
+
+def test_link_that_leaves_the_folder_is_not_followed(tmp_path: Path) -> None:
+    """A link within it is; so are those of a hub cache, which keeps files beside the snapshots."""
+    folder = support.write_adapter(tmp_path / "repo" / "snapshots" / "1a2b", manifest=False)
+    weights, blobs = folder / "adapter_model.safetensors", tmp_path / "repo" / "blobs"
+    blobs.mkdir()
+    weights.rename(blobs / "3c4d")
+    weights.symlink_to("../../blobs/3c4d")
+    of_hub = read_folder(folder)
+    weights.unlink()
+    (blobs / "3c4d").rename(tmp_path / "elsewhere")
+    weights.symlink_to(tmp_path / "elsewhere")
+
+    assert len(of_hub.tensors) == 28
+    with pytest.raises(
+        FolderUnjudged, match=r"adapter_model\.safetensors is a link to .*elsewhere, outside of the fold"
+    ):
+        read_folder(folder)
+
+
+def test_whole_model_is_no_adapter(tmp_path: Path) -> None:
+    """After merging there is nothing to inspect; a configuration beside it asks for an adapter."""
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(FolderUnjudged, match=r"a whole model \(model.safetensors\) and no adapter beside it"):
+        read_folder(tmp_path)
+    (tmp_path / "adapter_config.json").touch()
+
+    assert read_folder(tmp_path).weights == []
+
+
+def test_large_and_odd_json_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configuration of megabytes, a folder in its place."""
+    (tmp_path / "a.json").write_text('{"a": 1}')
+    (tmp_path / "folder").mkdir()
+    found = read_json(tmp_path / "a.json")
+    monkeypatch.setattr(adapter_folder, "LARGEST_JSON", 5)
+
+    assert (found, read_json(tmp_path / "a.json"), read_json(tmp_path / "folder")) == ({"a": 1}, {}, {})
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "[" * 100_000, "\xff"], ids=["cut", "list", "deep", "binary"])
@@ -57,7 +127,7 @@ def test_rubbish_is_an_empty_configuration(tmp_path: Path, content: str) -> None
     looked = read_folder(tmp_path)
 
     assert (looked.has_config, looked.config) == (True, {})
-    assert "cannot be read (no safetensors header" in looked.unread
+    assert looked.damage.startswith("adapter_model.safetensors: no safetensors header")
 
 
 def test_absent_folder_is_empty(tmp_path: Path) -> None:
@@ -97,7 +167,7 @@ def test_adapter_named_as_its_folder_is_healthy(tmp_path: Path) -> None:
         support.write_adapter(tmp_path / "sft" / name)
 
     assert find_doubled(tmp_path / "sft") is None
-    assert read_folder(tmp_path / "sft").several == ["dpo", "sft"]
+    assert [path.name for path, _ in find_adapters(tmp_path / "sft")] == ["dpo", "sft"]
 
 
 def test_folder_below_its_own_package_is_found(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import faults
@@ -10,10 +11,12 @@ import pytest
 import support
 import torch
 
-from unsilent import inspect_adapter
-from unsilent.adapters import STAGE
+from unsilent import inspect_adapter, tensor_values
+from unsilent.adapters import inspect_adapters
 from unsilent.manifest import write_manifest
 from unsilent.outcome import Report
+from unsilent.tensor_files import Tensor
+from unsilent.tensor_values import Values
 
 
 def statuses(report: Report) -> dict[str, str]:
@@ -56,7 +59,7 @@ def test_rubbish_is_skipped_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "adapter_model.safetensors").write_text("rubbish")
     found = {outcome.slug: outcome for outcome in inspect_adapter(tmp_path).outcomes}
 
-    assert found["adapter-untrained"].reason.startswith("adapter_model.safetensors cannot be read")
+    assert found["adapter-untrained"].reason.startswith("cannot be read (adapter_model.safetensors: no safetensors")
     assert found["adapter-overwritten"].reason.startswith("no manifest.json")
 
 
@@ -81,19 +84,19 @@ def test_newer_manifest_is_not_judged(tmp_path: Path) -> None:
     assert statuses(inspect_adapter(tmp_path))["adapter-overwritten"] == "failed"
 
 
-def test_dtype_without_weights_is_skipped(tmp_path: Path) -> None:
-    """A manifest alone has nothing to be compared with."""
+def test_without_weights_their_checks_are_skipped(tmp_path: Path) -> None:
+    """A manifest alone has nothing to be compared with; what is missing is the finding."""
     support.write_adapter(tmp_path)
     (tmp_path / "adapter_model.safetensors").unlink()
+    report = inspect_adapter(tmp_path)
+    found = statuses(report)
 
-    assert statuses(inspect_adapter(tmp_path)) == {
-        "nested-output-dir": "passed",
-        "adapter-missing": "failed",
-        "adapter-format": "skipped",
-        "adapter-overwritten": "failed",
-        "adapter-untrained": "skipped",
-        "dtype-mismatch": "skipped",
-    }
+    assert [slug for slug, status in found.items() if status == "failed"] == ["adapter-missing", "adapter-overwritten"]
+    assert [slug for slug, status in found.items() if status == "passed"] == [
+        "nested-output-dir",
+        "adapter-base-mismatch",
+    ]
+    assert {one.reason for one in report.outcomes if one.status == "skipped"} == {"no weights in the folder"}
 
 
 def test_stage_is_adapter(tmp_path: Path) -> None:
@@ -101,19 +104,82 @@ def test_stage_is_adapter(tmp_path: Path) -> None:
     support.write_adapter(tmp_path / "a")
     report = inspect_adapter(os.path.relpath(tmp_path / "a"))
 
-    assert {outcome.stage for outcome in report.outcomes} == {STAGE}
+    assert {outcome.stage for outcome in report.outcomes} == {"adapter"}
     assert report.exit_status() == 0
 
 
-def test_several_adapters_are_not_judged(tmp_path: Path) -> None:
-    """Several adapters below a folder are healthy; which one is meant must be said."""
-    for name in ("french", "german"):
-        support.write_adapter(tmp_path / "many" / name)
+def test_several_adapters_are_judged_each(tmp_path: Path) -> None:
+    """Every finding says whose it is, and one adapter's cause explains nothing of another's."""
+    for name in ("french", "german", "latin"):
+        support.write_adapter(tmp_path / name, manifest=name == "latin")
+    faults.forget_training(tmp_path / "german")
+    faults.corrupt_byte(tmp_path / "latin" / "adapter_model.safetensors")
+    report = inspect_adapter(tmp_path)
 
-    assert {outcome.reason for outcome in inspect_adapter(tmp_path / "many").outcomes} == {
-        "2 adapters below it (french, german): name one"
-    }
+    assert [(one.subject, one.slug) for one in report.findings] == [
+        ("german", "adapter-untrained"), ("latin", "adapter-overwritten")
+    ]  # fmt: skip
+    assert [Path(str(card.content["folder"])).name for card in report.cards] == ["french", "german", "latin"]
     assert inspect_adapter("").exit_status() == 2
+
+
+def test_zip_is_judged_as_the_folder_in_it(tmp_path: Path) -> None:
+    """Whatever the folder in it is called; nothing is left behind; a file that is no zip is not judged."""
+    folder = support.write_adapter(tmp_path / "whole" / "deep" / "sft")
+    faults.forget_training(folder)
+    archive = shutil.make_archive(str(tmp_path / "sft"), "zip", tmp_path / "whole")
+    (tmp_path / "no.zip").write_text("rubbish")
+
+    assert [one.slug for one in inspect_adapter(archive).findings] == ["adapter-overwritten"]
+    assert inspect_adapter(archive).subject == archive
+    assert {one.reason for one in inspect_adapter(tmp_path / "no.zip").outcomes} == {
+        "a file, not a folder or a zip of one"
+    }
+
+
+def test_base_that_is_none_is_wrong_use(tmp_path: Path) -> None:
+    """Nothing is judged against nothing."""
+    support.write_adapter(tmp_path / "a")
+
+    assert {one.reason for one in inspect_adapter(tmp_path / "a", base=tmp_path / "b").outcomes} == {
+        f"no config.json in the base {tmp_path / 'b'}"
+    }
+
+
+def test_file_that_changes_meanwhile_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of one adapter and half of another is no adapter."""
+    folder = support.write_adapter(tmp_path / "a", manifest=False)
+    real = tensor_values.look_at
+
+    def look(tensor: Tensor) -> Values:
+        os.utime(folder / "adapter_model.safetensors", (1, 1))
+        return real(tensor)
+
+    monkeypatch.setattr(tensor_values, "look_at", look)
+
+    assert {one.reason for one in inspect_adapter(folder).outcomes} == {
+        "adapter_model.safetensors changed while it was read"
+    }
+
+
+def test_links_in_a_circle_are_not_judged(tmp_path: Path) -> None:
+    """Python says so in another way in every release."""
+    support.write_adapter(tmp_path, manifest=False)
+    (tmp_path / "adapter_model.safetensors").unlink()
+    (tmp_path / "adapter_model.safetensors").symlink_to("adapter_model.safetensors")
+
+    assert inspect_adapter(tmp_path).exit_status() in (1, 2)
+
+
+@pytest.mark.parametrize("count", [2, 40])
+def test_many_adapters_keep_their_order(tmp_path: Path, count: int) -> None:
+    """A few are read here, many in several processes."""
+    folder = support.write_adapter(tmp_path / "a", manifest=False)
+    paths = [str(folder), str(tmp_path / "absent")] * (count // 2)
+    reports = inspect_adapters(paths)
+
+    assert [report.subject for report in reports] == paths
+    assert [report.exit_status() for report in reports] == [0, 2] * (count // 2)
 
 
 def test_checkpoint_is_the_subject(tmp_path: Path) -> None:
@@ -139,8 +205,8 @@ def test_notes_and_line_ends_are_no_finding(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "slug"),
     [
-        ("adapter_model.safetensors", b"", "adapter-format"),
-        ("adapter_model.safetensors", b"rubbish" * 9, "adapter-format"),
+        ("adapter_model.safetensors", b"", "adapter-corrupt"),
+        ("adapter_model.safetensors", b"rubbish" * 9, "adapter-corrupt"),
         ("adapter_config.json", b"{", "adapter-missing"),
         ("manifest.json", b"null", None),
         ("manifest.json", b"\xff", "adapter-overwritten"),

@@ -204,7 +204,8 @@ def test_check_adapter_as_json(
 
     assert run(monkeypatch, "check", "adapter", "--json", str(tmp_path / "a")) == 0
     content = json.loads(capsys.readouterr().out)
-    assert (content["verdict"], len(content["outcomes"])) == ("passed", 6)
+    assert (content["verdict"], len(content["outcomes"])) == ("passed", 15)
+    assert (content["cards"][0]["rank"], content["cards"][0]["trained"]) == (4, True)
 
 
 def test_program_runs_in_a_strangers_project(tmp_path: Path) -> None:

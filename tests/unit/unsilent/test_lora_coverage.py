@@ -1,0 +1,126 @@
+"""What was lost is told from what was never meant, and from what a model may not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from unsilent.lora_coverage import Coverage, cover
+from unsilent.lora_intent import read_intent
+from unsilent.lora_layout import PREFIX, Layout, Module
+
+ATTENTION = [f"self_attn.{name}_proj" for name in "qkvo"]
+FEED_FORWARD = ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]
+SEVEN = [name.partition(".")[2] for name in ATTENTION + FEED_FORWARD]
+
+
+SAVED = tuple(f"model.layers.0.{name}.weight" for name in FEED_FORWARD)
+
+
+def layers(names: list[str], indices: Any, stack: str = "model.layers") -> list[str]:  # noqa: ANN401 - numbers
+    """Names in each of these layers."""
+    return [f"{stack}.{index}.{name}" for index in indices for name in names]
+
+
+def covered(paths: list[str], targets: list[str] | str, saved: tuple[str, ...] = (), **config: Any) -> Coverage:  # noqa: ANN401
+    """Cover modules under a configuration."""
+    layout = Layout({path: Module(path, {}) for path in paths}, dict.fromkeys((PREFIX + name for name in saved), None))  # type: ignore[arg-type] # names alone count
+    return cover(layout, read_intent({"peft_type": "LORA", "target_modules": targets} | config))
+
+
+WHOLE = layers(ATTENTION + FEED_FORWARD, range(30))
+HYBRID = [
+    path
+    for index in range(32)
+    for path in layers((ATTENTION if index % 8 == 4 else ["mamba.in_proj"]) + FEED_FORWARD, [index])
+]
+DENSE_FIRST = layers([*ATTENTION, "mlp.gate_proj"], [0]) + layers(
+    [*ATTENTION, "mlp.experts.0.gate_proj", "mlp.shared_experts.gate_proj"], range(1, 9)
+)
+CROSS = [
+    path
+    for index in range(40)
+    for path in layers(["cross_attn.q_proj" if index % 5 == 3 else "self_attn.q_proj"], [index])
+]
+
+
+@pytest.mark.parametrize(
+    ("paths", "targets", "config"),
+    [
+        (WHOLE, SEVEN, {}),
+        (WHOLE, [*SEVEN, "out_proj", "fc1", "query_key_value", "lm_head", "my_proj"], {}),
+        (layers(ATTENTION, range(30)), ["q_proj", "k_proj", "v_proj", "o_proj"], {}),
+        (layers(SEVEN, [1]), SEVEN, {"layers_to_transform": [1]}),
+        (layers(ATTENTION, [5, 6]), r"model\.layers\.[56]\.self_attn\..*", {}),
+        (layers(["mlp.down_proj"], [3]), ["model.layers.3.mlp.down_proj"], {}),
+        (layers(FEED_FORWARD[:2], range(4)), FEED_FORWARD, {"exclude_modules": ["down_proj"]}),
+        (layers(FEED_FORWARD[:2], range(4)), SEVEN[4:], {"exclude_modules": ".*down.*"}),
+        (layers(ATTENTION, range(4)), SEVEN, {"modules_to_save": SEVEN[4:], "saved": SAVED}),
+        (HYBRID, [*SEVEN, "in_proj"], {}),
+        ([path for path in HYBRID if "mamba" in path], ["in_proj"], {}),
+        ([path for path in HYBRID if "self_attn" in path], ["q_proj", "k_proj", "v_proj", "o_proj"], {}),
+        (DENSE_FIRST, SEVEN[:5], {}),
+        (CROSS, ["q_proj"], {}),
+        (layers(["q_proj"], range(20)) + layers(["k_proj"], range(12)), ["q_proj", "k_proj"], {}),
+        (layers(["q", "v"], range(6), "encoder.block") + layers(["q", "v"], range(3), "decoder.block"), ["q", "v"], {}),
+        (["lm_head", "model.embed_tokens"], ["lm_head", "embed_tokens"], {}),
+        (layers(ATTENTION, range(3)), "all-linear", {}),
+        ([], "all-linear", {}),
+    ],
+    ids=["all seven", "names of other models", "attention alone", "one layer", "a pattern", "a path", "an exclusion",
+         "a pattern that excludes", "saved whole", "hybrid", "its mamba alone", "its attention alone",
+         "a dense layer first", "cross attention", "the last layers share", "two stacks", "no layers", "experts",
+         "nothing"],
+)  # fmt: skip
+def test_what_was_meant_is_no_loss(paths: list[str], targets: list[str] | str, config: dict[str, Any]) -> None:
+    """Healthy adapters of many models: nothing is lost."""
+    assert covered(paths, targets, **config).lost == ()
+
+
+@pytest.mark.parametrize(
+    ("paths", "targets", "config", "first", "count"),
+    [
+        (WHOLE[:1], SEVEN, {}, "k_proj", 2),
+        (WHOLE[:1], "all-linear", {}, "k_proj", 2),
+        (WHOLE[:100] + WHOLE[101:], SEVEN, {}, WHOLE[100], 1),
+        ([path for path in WHOLE if ".7." not in path], SEVEN, {}, "model.layers.7.mlp.down_proj", 7),
+        ([path for path in WHOLE if ".7.mlp" not in path], SEVEN, {}, "model.layers.7.mlp.down_proj", 3),
+        (layers(ATTENTION, [1]), ATTENTION, {}, "model.layers.0.self_attn.k_proj", 4),
+        (WHOLE[:7], WHOLE[:8], {}, "model.layers.1.self_attn.q_proj", 1),
+        (layers(ATTENTION, [1]), ATTENTION, {"layers_to_transform": [1, 2]}, "layer 2", 1),
+        (layers(ATTENTION, [0]), ATTENTION, {"modules_to_save": ["lm_head"]}, "lm_head (saved whole)", 1),
+        (ATTENTION, ATTENTION, {"modules_to_save": ["classifier", "score"]}, "classifier (saved whole)", 2),
+        ([path for path in DENSE_FIRST if "4.mlp.experts" not in path] + layers(["mlp.experts.0.up_proj"], range(1, 9)),
+         SEVEN[:6], {}, "model.layers.4.mlp.experts.0.gate_proj", 1),
+    ],
+    ids=["one module of seven", "one of all", "one module", "a layer", "a block", "the first layer", "a path",
+         "a layer that is named", "saved whole", "neither head", "one of an expert's"],
+)  # fmt: skip
+def test_losses_are_named(
+    paths: list[str], targets: list[str] | str, config: dict[str, Any], first: str, count: int
+) -> None:
+    """By path where it is known, by name where none is there."""
+    lost = covered(paths, targets, **config).lost
+
+    assert (lost[0], len(lost)) == (first, count)
+
+
+def test_head_of_a_classifier_is_one_of_two() -> None:
+    """PEFT asks for classifier and score; a model has one of them."""
+    coverage = covered(layers(ATTENTION, [0]), ATTENTION, ("score.weight",), modules_to_save=["classifier", "score"])
+
+    assert coverage.lost == ()
+
+
+def test_names_of_other_models_are_undecided() -> None:
+    """Only the base can say whether it has such a module."""
+    assert covered(WHOLE, [*SEVEN, "out_proj", "my_proj"]).undecided == ("my_proj", "out_proj")
+
+
+def test_grid_has_a_row_for_each_name() -> None:
+    """Layers from left to right; experts and other numbers are one row, what is outside of layers has a mark."""
+    grid = covered([*layers(["mlp.experts.0.up", "mlp.experts.1.up"], [0, 2]), "lm_head"], ["up", "lm_head"]).as_grid()
+
+    assert grid == ["mlp.experts.*.up  #.#", "lm_head           #"]
+    assert Coverage({}, 0).as_grid() == []
