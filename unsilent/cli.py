@@ -169,6 +169,9 @@ def _print_report(report: Report, *, strict: bool) -> None:
         whose = f"{outcome.subject}: " if outcome.subject else ""
         also = f" (also: {', '.join(outcome.symptoms)})" if outcome.symptoms else ""
         _print_field(f"{whose}[{outcome.failure.severity}] {outcome.slug}{also}: ", outcome.message)
+        for sign in report.outcomes:
+            if sign.status == "failed" and sign.slug in outcome.symptoms and sign.subject == outcome.subject:
+                _print_field(f"   {sign.slug}: ", sign.message.partition(" Where: ")[0])
     if fine := [outcome.slug for outcome in report.outcomes if outcome.status == "passed"]:
         _print_field("passed: ", ", ".join(fine))
     for outcome in report.outcomes:

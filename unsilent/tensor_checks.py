@@ -51,12 +51,13 @@ def check_finite(facts: AdapterFacts) -> Outcome:
     if not bad:
         return passed(slug, STAGE)
     name, values = next(iter(bad.items()))
+    size = facts.tensors[name].size
     return failed(
         slug,
         STAGE,
-        f"Expected finite weights, but got {values.nonfinite} values that are NaN or inf in {name}, the first at "
-        f"{list(values.first)} ({len(bad)} of {len(facts.values)} tensors). Where: {facts.looked.weights[0]}. What to "
-        "do: go back to the last good checkpoint, and train with the guard on.",
+        f"Expected finite weights, but got NaN or inf in {name}, {values.nonfinite} of {size} values, the first at "
+        f"{list(values.first)} ({len(bad)} of {len(facts.values)} tensors). Where: "
+        f"{facts.looked.weights[0]}. What to do: go back to the last good checkpoint, and train with the guard on.",
         {"tensors": {one: found.nonfinite for one, found in list(bad.items())[:NAMED]}, "count": len(bad),
          "first": {"tensor": name, "index": list(values.first)}},
     )  # fmt: skip

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
     from .tensor_files import Dtype, Tensor
 
 BLOCK = 1 << 20  # bytes that are read at a time
+MATRIX = 1 << 22  # elements multiplied at a time: 16 MB as float32
 PIECE = 1 << 16  # elements looked at at a time: with the result in a core's cache
 
 
@@ -81,21 +82,6 @@ def agree(one: Tensor, other: Tensor) -> bool:
     return all(np.array_equal(*pair) for pair in zip(blocks_of(one), blocks_of(other), strict=True))
 
 
-def as_numbers(tensor: Tensor) -> NDArray[np.float32] | None:
-    """The values in float32, in two dimensions; None for a dtype that is not worth a norm."""
-    bits = bits_of(tensor).reshape(tensor.shape[0], -1)
-    match tensor.dtype:
-        case "F32":
-            return bits.view(np.float32)
-        case "BF16":
-            return (bits.astype(np.uint32) << 16).view(np.float32)
-        case "F16":
-            return bits.view(np.float16).astype(np.float32)
-        case "F64":
-            return bits.view(np.float64).astype(np.float32)
-    return None
-
-
 def update_norm(lora_a: Tensor, lora_b: Tensor, rank: int, scale: float) -> float | None:
     """Frobenius norm of ``scale * B @ A``, without forming the product.
 
@@ -111,21 +97,35 @@ def update_norm(lora_a: Tensor, lora_b: Tensor, rank: int, scale: float) -> floa
     """
     if len(lora_a.shape) < 2 or len(lora_b.shape) < 2 or not (lora_a.size and lora_b.size and rank):  # noqa: PLR2004 - matrices
         return None
-    first, second = as_numbers(lora_a), as_numbers(lora_b)
-    if first is None or second is None or first.shape[0] != second.shape[1] or first.shape[0] % rank:
+    rows, columns = lora_a.shape[0], lora_b.size // lora_b.shape[0]
+    if rows != columns or rows % rank or not {lora_a.dtype, lora_b.dtype} <= NUMBERS.keys():
         return None
-    experts = first.shape[0] // rank
+    experts = rows // rank
+    first = bits_of(lora_a).reshape(experts, rank, -1)
+    second = bits_of(lora_b).reshape(-1, rank, experts).transpose(2, 1, 0)
     with np.errstate(all="ignore"):
-        squared = sum(
-            _squared(first[expert * rank : (expert + 1) * rank], second[:, expert::experts])
-            for expert in range(experts)
-        )
+        squared = float((_gram(first, lora_a.dtype) * _gram(second, lora_b.dtype)).sum())
     return scale * math.sqrt(max(squared, 0.0)) if math.isfinite(squared) else math.nan
 
 
-def _squared(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """Squared Frobenius norm of ``second @ first``; in float64 where float32 is too narrow."""
-    squared = float(((first @ first.T).astype(np.float64) * (second.T @ second)).sum())
-    if math.isfinite(squared) or first.dtype == np.float64:
-        return squared
-    return _squared(first.astype(np.float64), second.astype(np.float64))
+def _gram(bits: NDArray[Any], dtype: str) -> NDArray[np.float64]:
+    """``X @ X^T`` for each of the matrices (n, rank, length), a piece of their length at a time."""
+    total = np.zeros((bits.shape[0], bits.shape[1], bits.shape[1]))
+    step = max(1, MATRIX // (bits.shape[0] * bits.shape[1]))
+    for begin in range(0, bits.shape[2], step):
+        piece = NUMBERS[dtype](np.ascontiguousarray(bits[:, :, begin : begin + step]))
+        product = piece @ piece.transpose(0, 2, 1)
+        if not np.isfinite(product).all():  # squares may be too large for float32
+            piece = piece.astype(np.float64)
+            product = piece @ piece.transpose(0, 2, 1)
+        total += product
+    return total
+
+
+# How the bits of a dtype become numbers that can be multiplied.
+NUMBERS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "F64": lambda bits: bits.view(np.float64),
+    "F32": lambda bits: bits.view(np.float32),
+    "F16": lambda bits: bits.view(np.float16).astype(np.float32),
+    "BF16": lambda bits: (bits.astype(np.uint32) << np.uint32(16)).view(np.float32),
+}

@@ -108,6 +108,15 @@ def test_check_finds_modules_that_were_not_saved(tmp_path: Path, part: str, firs
     assert finding.evidence["count"] == count
 
 
+def test_check_finds_a_layer_that_was_not_saved(tmp_path: Path) -> None:
+    """The names are there; one layer has none of them, and another has all."""
+    support.write_adapter(tmp_path, manifest=False, target_modules=["q_proj", "v_proj"])
+    faults.keep_tensors(tmp_path, "layers.1.")
+    finding = support.only_finding(inspect_adapter(tmp_path))
+
+    assert finding.evidence["lost"] == ["model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.v_proj"]
+
+
 def test_check_finds_a_name_that_was_mistyped(tmp_path: Path) -> None:
     """Nearly the name of a module that such models have."""
     support.write_adapter(tmp_path, manifest=False, **faults.mistype_target())

@@ -45,7 +45,7 @@ def test_check_finds_it(adapter: Path, value: float, dtype: torch.dtype) -> None
     finding = support.only_finding(inspect_adapter(adapter))
 
     assert finding.slug == "adapter-nonfinite"
-    assert f"1 values that are NaN or inf in {name}, the first at [0, 1] (1 of 28 tensors)" in finding.message
+    assert f"but got NaN or inf in {name}, 1 of 128 values, the first at [0, 1] (1 of 28 tensors)" in finding.message
     assert finding.evidence["first"] == {"tensor": name, "index": [0, 1]}
 
 
