@@ -74,7 +74,10 @@ def read_weights(content: bytes) -> dict[str, Tensor]:
 
     found = deserialize(content)  # type: ignore[no-untyped-call] # in Rust
     json.loads(content[8 : 8 + length], object_pairs_hook=once)
-    return {name: Tensor(one["dtype"], tuple(one["shape"]), bytes(one["data"])) for name, one in sorted(found, key=itemgetter(0))}
+    return {
+        name: Tensor(one["dtype"], tuple(one["shape"]), bytes(one["data"]))
+        for name, one in sorted(found, key=itemgetter(0))
+    }
 
 
 def _in_values(tensors: Mapping[str, Tensor]) -> Iterator[str]:
