@@ -39,6 +39,7 @@ class AdapterFacts:
 
     Attributes:
         looked: The folder.
+        complaints: What PEFT could not use of the configuration.
         unread: Why its tensors are not known; empty when they are.
         scans: What was seen in the opcodes of each pickle.
         shadow: Tensors of weights in another format that PEFT does not read; None where these cannot be read.
@@ -51,6 +52,7 @@ class AdapterFacts:
 
     looked: AdapterFolder
     intent: Intent
+    complaints: tuple[str, ...] = ()
     unread: str = ""
     scans: dict[Path, PickleScan] = field(default_factory=dict)
     shadow: dict[str, Tensor] | None = None
@@ -95,7 +97,8 @@ def collect(looked: AdapterFolder, scratch: Callable[[], Path], *, quick: bool) 
         FileChanged: A file is not what it was when reading began.
         OSError: The file system said no.
     """
-    facts = AdapterFacts(looked, read_intent(looked.config))
+    intent = read_intent(looked.config)
+    facts = AdapterFacts(looked, intent, intent.complaints)
     _open_pickles(facts, scratch, quick=quick)
     facts.unread = _why_unread(facts)
     if not facts.unread:
@@ -164,8 +167,8 @@ def _with(shadow: dict[str, Tensor] | None, path: Path) -> dict[str, Tensor] | N
 
 def _lay_out(facts: AdapterFacts) -> tuple[Layout | None, Coverage | None, str]:
     intent = facts.intent
-    if not facts.looked.config or intent.complaints:
-        why = "; ".join(intent.complaints) if facts.looked.config else "none that can be read"
+    if not facts.looked.config or facts.complaints:
+        why = "; ".join(facts.complaints) if facts.looked.config else "none that can be read"
         return None, None, f"no configuration to hold the tensors against ({why})"
     if not intent.is_lora and _looks_like_lora(facts.tensors) and intent.method != "XLORA":
         return Layout(strange=dict.fromkeys(facts.tensors, f"LoRA's, where the method is {intent.method}")), None, ""
@@ -180,7 +183,8 @@ def _lay_out(facts: AdapterFacts) -> tuple[Layout | None, Coverage | None, str]:
         layout = lay_out(facts.tensors, intent)
         return layout, cover(layout, intent), ""
     except PatternUnusable as error:
-        return None, None, f"a pattern of the configuration cannot be used: {error}"
+        facts.complaints = (f"a pattern that cannot be used: {error}",)
+        return None, None, f"no configuration to hold the tensors against ({facts.complaints[0]})"
 
 
 def _looks_like_lora(tensors: Mapping[str, Tensor]) -> bool:

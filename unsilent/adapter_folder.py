@@ -135,7 +135,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read an object from a small file; empty where there is none, whatever there is instead."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
         if path.is_file() and path.stat().st_size <= LARGEST_JSON:
-            content = json.loads(path.read_bytes())
+            content = json.loads(path.read_bytes().decode("utf-8"))  # as PEFT reads it; json alone guesses others
             return content if isinstance(content, dict) else {}
     return {}
 
@@ -149,7 +149,7 @@ def find_adapters(asked: Path) -> list[tuple[Path, str]]:
     below = [path for path in sorted(_entries(asked)) if not path.is_symlink() and _holds_adapter(path)]
     checkpoints = {int(match[1]): path for path in below if (match := CHECKPOINT.fullmatch(path.name))}
     named = [(path, f"{path.name}, below it") for path in below if path not in checkpoints.values()]
-    if _holds_adapter(asked):
+    if _holds_adapter(asked) or (named and _held_adapter(asked)):
         return [(asked, ""), *named]
     if checkpoints:
         last = checkpoints[max(checkpoints)]
@@ -194,6 +194,12 @@ def _holds_adapter(folder: Path) -> bool:
     return (folder / CONFIG).is_file() and (whole or bool(_shards(folder)[0]))
 
 
+def _held_adapter(folder: Path) -> bool:
+    """Whether something is left of an adapter, so that its loss is not passed over for others below it."""
+    names = {path.name for path in _entries(folder)}
+    return bool(names & {CONFIG, *WHOLE, manifests.FILE}) or any(SHARD.fullmatch(name) for name in names)
+
+
 def _shards(folder: Path) -> tuple[list[Path], list[int]]:
     """The shards that belong together, in order, and the numbers of those that are missing."""
     shards = [(path, match) for path in sorted(_entries(folder)) if (match := SHARD.fullmatch(path.name))]
@@ -207,7 +213,7 @@ def _shards(folder: Path) -> tuple[list[Path], list[int]]:
 
 def _contradiction_of_index(looked: AdapterFolder) -> str:
     """What the index of the shards says that is not so; empty without an index."""
-    if not (looked.folder / INDEX).is_file():
+    if not os.path.lexists(looked.folder / INDEX):
         return ""
     where = read_json(looked.folder / INDEX).get("weight_map")
     if not isinstance(where, dict):

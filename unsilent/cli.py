@@ -131,7 +131,7 @@ def printable(text: str) -> str:
 
 def _print_field(name: str, text: str) -> None:
     text = printable(" ".join(text.split()))
-    print(textwrap.fill(text, WIDTH, initial_indent=f"   {name}", subsequent_indent="      "))
+    print(textwrap.fill(text, WIDTH, initial_indent=f"   {name}", subsequent_indent="      ", break_on_hyphens=False))
 
 
 def _stop(message: str) -> None:

@@ -36,16 +36,16 @@ def check_place(facts: AdapterFacts) -> Outcome:
 def check_presence(facts: AdapterFacts) -> Outcome:
     """[adapter-missing] A folder without a complete adapter, or with a configuration that nobody can load."""
     looked = facts.looked
-    if looked.has_config and looked.weights and looked.config and not facts.intent.complaints:
+    if looked.has_config and looked.weights and looked.config and not facts.complaints:
         return passed("adapter-missing", STAGE)
     if looked.has_config and looked.weights:
-        got = "; ".join(facts.intent.complaints) if looked.config else "a file that cannot be read as one"
+        got = "; ".join(facts.complaints) if looked.config else "a file that cannot be read as one"
         return failed(
             "adapter-missing",
             STAGE,
             f"Expected {CONFIG} to hold PEFT's configuration, but got {got}. Where: {looked.folder / CONFIG}. What to "
             "do: put the right file back, or train again.",
-            {"lacking": "a usable configuration", "complaints": list(facts.intent.complaints), "there": looked.there},
+            {"lacking": "a usable configuration", "complaints": list(facts.complaints), "there": looked.there},
         )
     lacking = CONFIG if looked.weights else ("weights" if looked.has_config else "configuration and weights")
     return failed(

@@ -104,6 +104,7 @@ def cover(layout: Layout, intent: Intent) -> Coverage:
     holes = [path for name, stack in stacks.items() for path in _holes(name, stack, intent)]
     lost += sorted(intent.asks_for(holes))
     lost += _lost_layers(stacks.values(), intent) + _lost_saved(layout.saved, intent)
+    lost += _lost_parameters(layout.modules, intent)
     layers = max((max(stack.indices) + 1 for stack in stacks.values()), default=0)
     return Coverage({name: frozenset(has) for name, has in rows.items()}, layers, tuple(lost), tuple(undecided))
 
@@ -116,7 +117,7 @@ def _lost_names(modules: Collection[str], intent: Intent) -> tuple[list[str], li
     """Targets that no module on disk answers to: surely lost, or possibly never in the model."""
     if isinstance(intent.targets, str) and intent.targets != ALL_LINEAR:
         return [], []
-    leaves = {path.rpartition(".")[2] for path in modules}
+    leaves = {path.rpartition(".")[2] for path in modules if not intent.holds_parameter(path)}
     consistent = [family for family in FAMILIES if leaves & family and leaves - _OUTSIDE <= family]
     together = frozenset.intersection(*consistent) if consistent else frozenset()
     alone = sorted(together) if len(leaves - _OUTSIDE) == 1 else []  # a model of experts may have attention alone
@@ -146,14 +147,14 @@ def _holes(name: str, stack: _Stack, intent: Intent) -> list[str]:
     found = []
     for rest, has in stack.present.items():
         block, _, leaf = rest.rpartition(".")
-        absent = layers - has
-        if not absent or _is_pattern(absent, has):
-            continue
-        for index in sorted(absent):
-            block_is_gone = index in stack.indices and index not in by_block[block]
-            may_lack_it = block.rpartition(".")[2] not in IN_EVERY_LAYER or index in by_leaf[leaf]
-            if not (block_is_gone and may_lack_it):  # else it has it in another block, or no such block at all
-                found.append(f"{name}.{index}.{rest}")
+        lone = by_block[block] - has  # the block is there without it
+        gone = layers - by_block[block]  # the whole block is not there
+        if block.rpartition(".")[2] not in IN_EVERY_LAYER:
+            gone -= stack.indices  # such a block comes and goes
+        gone -= by_leaf[leaf]  # the layer has it in another block
+        for absent, present in ((lone, has), (gone, by_block[block])):
+            if absent and not _is_pattern(absent, present):
+                found += [f"{name}.{index}.{rest}" for index in sorted(absent)]
     return found
 
 
@@ -182,7 +183,21 @@ def _lost_layers(stacks: Iterable[_Stack], intent: Intent) -> list[str]:
 def _lost_saved(saved: Collection[str], intent: Intent) -> list[str]:
     """Modules to be saved whole that are not there."""
     there = [name.removeprefix(PREFIX) for name in saved]
+    tokens = [] if not intent.tokens or any("trainable_tokens_delta" in one for one in there) else ["trainable tokens"]
     gone = [name for name in intent.saved if not any(f"{name}." in one for one in there)]
     if set(OF_CLASSIFIERS) <= set(intent.saved) and set(gone) != set(OF_CLASSIFIERS):
         gone = [name for name in gone if name not in OF_CLASSIFIERS]
-    return [f"{name} (saved whole)" for name in gone]
+    return [*(f"{name} (saved whole)" for name in gone), *tokens]
+
+
+def _lost_parameters(modules: Collection[str], intent: Intent) -> list[str]:
+    """Parameters named by ``target_parameters`` whose module holds too few of PEFT's wrappers, one for each of them."""
+    owners: dict[str, list[str]] = defaultdict(list)
+    for name in intent.parameters:
+        owners[name.rpartition(".")[0]].append(name)
+    lost = []
+    for owner, names in owners.items():
+        around = [path for path in modules if ends_in(path.replace(".base_layer", ""), owner)]
+        wrappers = max((path.count(".base_layer") + 1 for path in around), default=0)
+        lost += names[wrappers:] if owner else []
+    return lost

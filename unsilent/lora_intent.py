@@ -25,23 +25,24 @@ OTHER_METHODS = (
     "HRA", "VBLORA", "UNILORA", "CPT", "MISS", "BONE", "RANDLORA", "ROAD", "TRAINABLE_TOKENS", "HIRA", "SHIRA", "C3A",
     "WAVEFT", "OSF", "DELORA", "GRALORA", "CARTRIDGE", "TINYLORA", "PSOFT", "PEANUT", "SHADOW", "SUPERTUNING", "DEFT",
 )  # fmt: skip
-# Fields that, when set, make PEFT keep further tensors beside lora_A and lora_B, or read them otherwise.
-VARIANTS = ("kasa_config", "monteclora_config", "velora_config", "arrow_config", "use_bdlora", "use_qalora",
-            "layer_replication", "megatron_config", "alora_invocation_tokens")  # fmt: skip
+# Fields that, when set, make PEFT keep further tensors beside lora_A and lora_B.
+VARIANTS = ("kasa_config", "monteclora_config", "velora_config", "arrow_config", "use_bdlora", "use_qalora")
 # PEFT adds both of these to modules_to_save for classification; a model has one of them.
 OF_CLASSIFIERS = ("classifier", "score")
 DEFAULT_RANK = 8  # LoraConfig's r and lora_alpha, where the file has none
 DEFAULT_INITIAL_RANK = 12  # AdaLoraConfig's init_r
 ALL_LINEAR = "all-linear"  # PEFT writes the names that it found instead; a configuration made by hand may not
+LARGEST = 1e100  # that any field may say; Python's own integers have no end
+TASKS = ("CAUSAL_LM", "SEQ_CLS", "SEQ_2_SEQ_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION")
 LAYER = re.compile(r"^(?P<stack>(?:.*?\.)?[^.]*)\.(?P<index>\d+)\.(?P<rest>.+)$")  # the first number counts
 
 
 def _is_count(value: object) -> bool:
-    return type(value) is int and value > 0
+    return type(value) is int and 0 < value <= LARGEST
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type] # a number, as just seen
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _are_texts(value: object) -> bool:
@@ -54,6 +55,11 @@ def _is_table_of(holds: Callable[[object], bool]) -> Callable[[object], bool]:
 
 def _are_layers(value: object) -> bool:
     return type(value) is int or (isinstance(value, list) and all(type(one) is int for one in value))
+
+
+def _are_tokens(value: object) -> bool:
+    lists = list(value.values()) if isinstance(value, dict) else [value]
+    return all(isinstance(one, list) and all(type(index) is int for index in one) for one in lists)
 
 
 # What PEFT can use, in words; None stands for the default everywhere but where the word says "must".
@@ -69,6 +75,8 @@ FIELDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "layers_pattern": ("names", lambda value: isinstance(value, str) or _are_texts(value)),
     "rank_pattern": ("a table of whole numbers above 0", _is_table_of(_is_count)),
     "alpha_pattern": ("a table of numbers", _is_table_of(_is_number)),
+    "task_type": ("a task of PEFT's", lambda value: value in TASKS),
+    "trainable_token_indices": ("numbers of tokens", _are_tokens),
     "bias": ("must be none, all or lora_only", lambda value: value in ("none", "all", "lora_only")),
     "base_model_name_or_path": ("a name", lambda value: isinstance(value, str)),
     "revision": ("a name", lambda value: isinstance(value, str)),
@@ -113,7 +121,7 @@ class Intent:
         """
         left = frozenset(modules) - self.excludes(modules)
         plain = frozenset(name for name in left if not name.endswith(".base_layer"))
-        return self._by_name(plain) | frozenset(name for name in left if self._holds_parameter(name))
+        return self._by_name(plain) | frozenset(name for name in left if self.holds_parameter(name))
 
     def excludes(self, modules: Collection[str]) -> frozenset[str]:
         """Which of the modules are left out although a target names them."""
@@ -156,7 +164,7 @@ class Intent:
         match = next((one for one in found if one), None) if found else LAYER.match(module)
         return match is not None and int(match["index"] if not found else match[1]) in self.layers
 
-    def _holds_parameter(self, module: str) -> bool:
+    def holds_parameter(self, module: str) -> bool:
         """Whether LoRA may stand on a parameter of this module (``mlp.experts.gate_up_proj``), or around one that has.
 
         transformers may have renamed a parameter by itself, and left a name without its module.

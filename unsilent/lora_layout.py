@@ -6,11 +6,11 @@ does not know with a warning, and leaves a tensor that is not there as it was cr
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .lora_intent import LAYER
 from .name_patterns import ends_in
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .tensor_files import Tensor
 
 PREFIX = "base_model.model."
+DIGITS = 4  # of a layer's number; the deepest models have some hundred layers
 PART = re.compile(r"(?P<module>.+?)\.(?P<part>lora_[A-Za-z]\w*)(?P<rest>\..+)?")
 # Each part, and what may follow it in a name; older releases wrote the magnitude with .weight behind.
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -85,11 +86,11 @@ def lay_out(tensors: Mapping[str, Tensor], intent: Intent) -> Layout:
     known = ADALORA_PARTS if intent.method == "ADALORA" else PARTS
     for name, tensor in tensors.items():
         match = PART.fullmatch(name)
-        if not name.startswith(PREFIX):
-            layout.strange[name] = f"without the prefix {PREFIX}"
+        if problem := _wrong_place(name):
+            layout.strange[name] = problem
         elif match and (match["rest"] or "") in known.get(match["part"], ()):
             parts.setdefault(match["module"].removeprefix(PREFIX), {})[match["part"] + (match["rest"] or "")] = tensor
-        elif match and not intent.variant:
+        elif match and (match["part"] in known or not intent.variant):
             layout.strange[name] = f"{match['part']}{match['rest'] or ''} is no part of {intent.method}"
         elif match or _belongs(name.removeprefix(PREFIX), intent):
             layout.saved[name] = tensor
@@ -108,6 +109,16 @@ def lay_out(tensors: Mapping[str, Tensor], intent: Intent) -> Layout:
         layout.lacking += _lacking_parts(module, intent)
         layout.misshapen |= dict(_misshapen(module, intent, layout.ranks[module.path]))
     return layout
+
+
+def _wrong_place(name: str) -> str:
+    """Why PEFT finds no module for this name, whatever the base is; empty where it may."""
+    if not name.startswith(PREFIX):
+        return f"without the prefix {PREFIX}"
+    if name.startswith(2 * PREFIX):
+        return f"with the prefix {PREFIX} twice"
+    match = LAYER.match(name)
+    return f"layer {match['index'][:20]}, which no model has" if match and len(match["index"]) > DIGITS else ""
 
 
 def _belongs(name: str, intent: Intent) -> bool:
@@ -164,8 +175,9 @@ def _misshapen(module: Module, intent: Intent, rank: int) -> Iterator[tuple[str,
         yield second.name, f"{list(second.shape)} does not fit {list(first.shape)} of the other factor"
     out = second.shape[0]
     for part, tensor in module.parts.items():
+        row = {(out,)} if part == "lora_B.bias" else {(out,), (1, out, *[1] * (len(first.shape) - 2))}
         is_row = part.startswith("lora_magnitude_vector") or part == "lora_B.bias"
-        if is_row and tensor.size and (math.prod(tensor.shape) != out or max(tensor.shape) != out):
+        if is_row and tensor.size and tensor.shape not in row:
             yield tensor.name, f"{list(tensor.shape)}, where {out} values were expected"
         if part == "lora_E" and tensor.size and tensor.shape != (first.shape[0], 1):
             yield tensor.name, f"{list(tensor.shape)}, where {[first.shape[0], 1]} was expected"

@@ -15,11 +15,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-LIMIT = 5  # seconds for one pattern; an honest one takes milliseconds for 10,000 names
+LIMIT = 5  # seconds of processor for one pattern; an honest one takes milliseconds for 10,000 names
+PATIENCE = 60  # seconds by the clock, on a machine that is busy otherwise
 PLAIN = re.compile(r"\w+(\.\w+)*", re.ASCII)
 MATCH = """
 import json, re, sys
-pattern, names = json.load(sys.stdin)
+limit, pattern, names = json.load(sys.stdin)
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+except ImportError:
+    pass
 print(json.dumps([name for name in names if re.fullmatch(pattern, name)]))
 """
 
@@ -61,14 +67,14 @@ def _ask(pattern: str, names: Collection[str]) -> frozenset[str]:
     try:
         done = subprocess.run(  # noqa: S603 - our own command
             command,
-            input=json.dumps([pattern, sorted(names)]),
+            input=json.dumps([LIMIT, pattern, sorted(names)]),
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=PATIENCE,
             check=True,
         )
-    except subprocess.TimeoutExpired as error:
-        raise PatternUnusable(f"{pattern[:80]!r} takes more than {LIMIT} s on {len(names)} names") from error
-    except subprocess.CalledProcessError as error:
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+        if getattr(error, "returncode", -1) < 0:
+            raise PatternUnusable(f"{pattern[:80]!r} takes more than {LIMIT} s on {len(names)} names") from error
         raise PatternUnusable(f"{pattern[:80]!r} is no regular expression") from error
     return frozenset(json.loads(done.stdout))

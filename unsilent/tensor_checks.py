@@ -97,7 +97,8 @@ def check_dtype(facts: AdapterFacts) -> Outcome:
     slug = "dtype-mismatch"
     if facts.unread:
         return skipped(slug, STAGE, facts.unread)
-    tuned = {name: one for name, one in facts.tensors.items() if "lora_" in name} or facts.tensors
+    floats = {name: one for name, one in facts.tensors.items() if one.kind.is_float}  # indices are integers by nature
+    tuned = {name: one for name, one in floats.items() if "lora_" in name} or floats
     found = sorted({tensor.kind.name for tensor in tuned.values()})
     manifest = facts.looked.manifest
     if manifest is None and set(found) >= WIDTH_16:
@@ -150,11 +151,12 @@ def check_shapes(facts: AdapterFacts) -> Outcome:
 def check_keys(facts: AdapterFacts) -> Outcome:
     """[adapter-keys-ignored] Names that PEFT does not know, and drops with a warning."""
     slug = "adapter-keys-ignored"
-    strange = dict(facts.layout.strange) if facts.layout else {}
+    strange = {name: "a name that cannot be printed" for name in facts.tensors if not name.isprintable()}
+    strange |= facts.layout.strange if facts.layout else {}
     if facts.on_base:
         why = "the base has no place for it"
         strange = {name: strange.get(name, why) for name in facts.on_base.unexpected} | strange
-    elif facts.layout is None:
+    elif facts.layout is None and not strange:
         return skipped(slug, STAGE, facts.unread or facts.unlaid)
     if not strange:
         return passed(slug, STAGE)

@@ -173,7 +173,7 @@ def _read_header(text: bytes) -> dict[str, object]:
     if text.count(b"[") > 2 * MOST_TENSORS or text.count(b"{") > 2 * MOST_TENSORS:
         raise TensorFileUnreadable(f"a header of more than {MOST_TENSORS} entries")
     try:
-        header = json.loads(text, object_pairs_hook=_without_doubles)
+        header = json.loads(text.decode("utf-8"), object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError) as error:
         raise TensorFileUnreadable(f"{type(error).__name__}: {str(error)[:200]}") from error
     if not isinstance(header, dict):

@@ -91,11 +91,19 @@ def test_what_was_meant_is_no_loss(paths: list[str], targets: list[str] | str, c
         (layers(ATTENTION, [1]), ATTENTION, {"layers_to_transform": [1, 2]}, "layer 2", 1),
         (layers(ATTENTION, [0]), ATTENTION, {"modules_to_save": ["lm_head"]}, "lm_head (saved whole)", 1),
         (ATTENTION, ATTENTION, {"modules_to_save": ["classifier", "score"]}, "classifier (saved whole)", 2),
+        (layers(["mlp.experts", "mlp.experts.base_layer"], [0]), [],
+         {"target_parameters": ["mlp.experts.up", "mlp.experts.down", "mlp.experts.gate"]}, "mlp.experts.gate", 1),
+        (layers(["mlp.experts", "self_attn.q_proj"], [0]), ["q_proj", "k_proj"],
+         {"target_parameters": ["mlp.experts.up", "mlp.gate.weight", "down_proj"]}, "k_proj", 2),
+        (layers(ATTENTION, [0]), ATTENTION, {"trainable_token_indices": [7]}, "trainable tokens", 1),
+        (layers(ATTENTION, range(2)) + layers(ATTENTION[:3], [2]) + layers(ATTENTION[3:], [31]), ATTENTION, {},
+         "model.layers.2.self_attn.o_proj", 4),
         ([path for path in DENSE_FIRST if "4.mlp.experts" not in path] + layers(["mlp.experts.0.up_proj"], range(1, 9)),
          SEVEN[:6], {}, "model.layers.4.mlp.experts.0.gate_proj", 1),
     ],
     ids=["one module of seven", "one of all", "one module", "a layer", "a block", "the first layer", "a path",
-         "a layer that is named", "saved whole", "neither head", "one of an expert's"],
+         "a layer that is named", "saved whole", "neither head", "a parameter", "beside parameters", "tokens",
+         "another layer's number", "one of an expert's"],
 )  # fmt: skip
 def test_losses_are_named(
     paths: list[str], targets: list[str] | str, config: dict[str, Any], first: str, count: int

@@ -37,6 +37,8 @@ def test_pair_is_a_module(tmp_path: Path) -> None:
     ("name", "why"),
     [
         ("m.0.q.lora_A.weight", "without the prefix base_model.model."),
+        (f"{BASE}{BASE}m.0.q.lora_A.weight", "with the prefix base_model.model. twice"),
+        (f"{BASE}m.10000.q.lora_A.weight", "layer 10000, which no model has"),
         (f"{BASE}m.0.q.lora_A.default.weight", r"lora_A\.default\.weight is no part of LORA"),
         (f"{BASE}m.0.q.lora_C.weight", r"lora_C\.weight is no part"),
         (f"{BASE}m.0.q.lora_A", "lora_A is no part of LORA"),

@@ -29,9 +29,9 @@ def test_patterns_match_as_a_whole_or_at_an_end(pattern: str, whole: list[str], 
 
 def test_pattern_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """A regular expression made for the purpose runs for years."""
-    monkeypatch.setattr(name_patterns, "LIMIT", 0.2)
+    monkeypatch.setattr(name_patterns, "LIMIT", 1)
 
-    with pytest.raises(PatternUnusable, match=r"takes more than 0\.2 s on 1 names"):
+    with pytest.raises(PatternUnusable, match="takes more than 1 s on 1 names"):
         matching("(a+)+b", ["a" * 60])
 
 
