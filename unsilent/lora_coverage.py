@@ -117,13 +117,13 @@ def _lost_names(modules: Collection[str], intent: Intent) -> tuple[list[str], li
     """Targets that no module on disk answers to: surely lost, or possibly never in the model."""
     if isinstance(intent.targets, str) and intent.targets != ALL_LINEAR:
         return [], []
-    leaves = {path.rpartition(".")[2] for path in modules if not intent.holds_parameter(path)}
+    leaves = {path.rpartition(".")[2] for path in modules if intent.asks_by_name(path)}
     consistent = [family for family in FAMILIES if leaves & family and leaves - _OUTSIDE <= family]
     together = frozenset.intersection(*consistent) if consistent else frozenset()
     alone = sorted(together) if len(leaves - _OUTSIDE) == 1 else []  # a model of experts may have attention alone
     wanted = alone if intent.targets == ALL_LINEAR else sorted(intent.targets or ())
     unmet = [name for name in wanted if not any(ends_in(path, name) for path in modules)]
-    unmet = [name for name in unmet if name not in intent.excludes(unmet) and not _may_be_elsewhere(name, intent)]
+    unmet = [name for name in unmet if not intent.excludes({name, *_places(name, modules)})]
     certain = [name for name in unmet if LAYER.match(name) or name.rpartition(".")[2] in together]
     return certain, [name for name in unmet if name not in certain]
 
@@ -131,9 +131,9 @@ def _lost_names(modules: Collection[str], intent: Intent) -> tuple[list[str], li
 _OUTSIDE = frozenset({"lm_head", "embed_tokens", "wte", "score", "classifier"})
 
 
-def _may_be_elsewhere(name: str, intent: Intent) -> bool:
-    """Whether layers or exclusions given in other words may leave out every module of this name."""
-    return isinstance(intent.excluded, str) and not LAYER.match(name)
+def _places(name: str, modules: Collection[str]) -> set[str]:
+    """Where a module of this name might stand, beside those that are there."""
+    return {f"{path.rpartition('.')[0]}.{name}" for path in modules}
 
 
 def _holes(name: str, stack: _Stack, intent: Intent) -> list[str]:

@@ -121,7 +121,7 @@ class Intent:
         """
         left = frozenset(modules) - self.excludes(modules)
         plain = frozenset(name for name in left if not name.endswith(".base_layer"))
-        return self._by_name(plain) | frozenset(name for name in left if self.holds_parameter(name))
+        return self._by_name(plain) | frozenset(name for name in left if self._holds_parameter(name))
 
     def excludes(self, modules: Collection[str]) -> frozenset[str]:
         """Which of the modules are left out although a target names them."""
@@ -164,7 +164,7 @@ class Intent:
         match = next((one for one in found if one), None) if found else LAYER.match(module)
         return match is not None and int(match["index"] if not found else match[1]) in self.layers
 
-    def holds_parameter(self, module: str) -> bool:
+    def _holds_parameter(self, module: str) -> bool:
         """Whether LoRA may stand on a parameter of this module (``mlp.experts.gate_up_proj``), or around one that has.
 
         transformers may have renamed a parameter by itself, and left a name without its module.
