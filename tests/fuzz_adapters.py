@@ -139,6 +139,7 @@ def _content(path: Path) -> list[bytes] | None:
 
 def inspect(case: Case, path: Path, scratch: Path) -> str:
     """Inspect within the limits and fill in the case; returns what a person would have read."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: mutations take memory of their own
     memory = _memory()
     started = time.monotonic()
     printed = io.StringIO()

@@ -18,6 +18,7 @@ from fuzz_adapters import GROUPS, MEMORY, Case, change, fuzz, table, wrong
 from mutate_places import MARKER, Evil
 from mutations import CONSISTENT, CONTRADICTS, MUTATIONS
 
+from unsilent import cli
 from unsilent.outcome import Card, Report, failed
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def test_what_goes_wrong_is_seen(expected: str, tmp_path: Path, monkeypatch: pyt
     """An inspection that raises, hangs, takes memory or writes on the terminal is counted: none of these is blind."""
     monkeypatch.setattr(fuzz_adapters, "inspect_adapter", DETECTED[expected])
     monkeypatch.setattr(fuzz_adapters, "LIMIT", 1)
-    monkeypatch.setattr(fuzz_adapters.cli, "printable", str)
+    monkeypatch.setattr(cli, "printable", str)
     before = signal.signal(signal.SIGALRM, fuzz_adapters._hang)
     try:
         case = Case(0, "nothing changed", "names", verdict="harmless")
@@ -106,7 +107,7 @@ def test_execution_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """A pickle that was loaded leaves its mark, and the mark is looked for."""
 
     def load(path: Path) -> Report:
-        pickle.loads(pickle.dumps(Evil(path / MARKER)))  # what must never happen
+        pickle.loads(pickle.dumps(Evil(path / MARKER)))  # noqa: S301 - what must never happen
         return Report("x", ())
 
     monkeypatch.setattr(fuzz_adapters, "inspect_adapter", load)
