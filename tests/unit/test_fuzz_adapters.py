@@ -1,0 +1,151 @@
+"""The fuzzer's own parts, and a bounded run of it; ``nox -s slow`` has the long one."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import fuzz_adapters
+import pytest
+from adapter_kinds import KINDS
+from adapter_truth import WEIGHTS, contradictions
+from fuzz_adapters import GROUPS, MEMORY, Case, change, fuzz, table, wrong
+from mutate_places import MARKER, Evil
+from mutations import CONSISTENT, CONTRADICTS, MUTATIONS
+
+from unsilent import cli
+from unsilent.outcome import Card, Report, failed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked and killed")
+ONE_FILE = sorted({*GROUPS["one file"], "hub cache", "one checkpoint"})
+
+
+@pytest.mark.parametrize("kind", ONE_FILE)
+def test_yardstick_calls_no_healthy_adapter_contradictory(kind: str, tmp_path: Path) -> None:
+    """What decides about mutations has nothing against what was not mutated."""
+    path = KINDS[kind](tmp_path)
+
+    assert (path / WEIGHTS).is_file()
+    assert contradictions(path) == []
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_mutation_changes_an_adapter(name: str, tmp_path: Path) -> None:
+    """Every class of mutations works, and says what it makes of the folder."""
+    case, path = change(random.Random(name).randrange(100), 0, tmp_path, [name])
+
+    assert case.mutation == name
+    assert case.verdict in {CONTRADICTS, CONSISTENT, "harmless"}
+    assert path.parent.exists()
+
+
+def test_same_seed_makes_the_same_mutation(tmp_path: Path) -> None:
+    """A number can be looked into again."""
+    first, path = change(7, 1, tmp_path / "a")
+    second, again = change(7, 1, tmp_path / "b")
+
+    assert first == second
+    assert path.relative_to(tmp_path / "a") == again.relative_to(tmp_path / "b")
+
+
+def test_table_counts_what_was_missed() -> None:
+    """A missed contradiction, a change missed beside a manifest and a crash are wrong; undecided is an answer."""
+    cases = [
+        Case(0, "a", "k", manifest=False, verdict=CONTRADICTS, said="nothing"),
+        Case(1, "a", "k", manifest=False, verdict=CONTRADICTS, said="undecided"),
+        Case(2, "a", "k", manifest=False, verdict=CONSISTENT, said="nothing"),
+        Case(3, "a", "k", manifest=True, verdict=CONSISTENT, said="undecided"),
+        Case(4, "a", "k", manifest=False, verdict="harmless", error="crash: here"),
+    ]
+
+    assert [case.number for case in wrong(cases)] == [0, 3, 4]
+    assert table(cases).splitlines()[-1].split()[:5] == ["all", "2", "0", "1", "1"]
+
+
+def _raise(_path: Path) -> None:
+    raise OverflowError("too large")
+
+
+def _print_escapes(path: Path) -> Report:
+    return Report(f"{path}", (failed("adapter-empty", "adapter", "plain", {"a": 1}),), (Card({}, ("\x1b[2J",)),))
+
+
+DETECTED = {
+    "crash: Traceback": _raise,
+    "hang": lambda _path: time.sleep(5),
+    "more memory": lambda _path: len(bytearray(MEMORY * 1000 + 200_000_000)) and Report("x", ()),
+    "control characters": _print_escapes,
+}
+
+
+@pytest.mark.parametrize("expected", DETECTED)
+def test_what_goes_wrong_is_seen(expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An inspection that raises, hangs, takes memory or writes on the terminal is counted: none of these is blind."""
+    monkeypatch.setattr(fuzz_adapters, "inspect_adapter", DETECTED[expected])
+    monkeypatch.setattr(fuzz_adapters, "LIMIT", 1)
+    monkeypatch.setattr(cli, "printable", str)
+    before = signal.signal(signal.SIGALRM, fuzz_adapters._hang)
+    try:
+        case = Case(0, "nothing changed", "names", verdict="harmless")
+        fuzz_adapters.inspect(case, tmp_path, tmp_path)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+    assert expected in case.error
+    assert wrong([case])
+
+
+def test_execution_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pickle that was loaded leaves its mark, and the mark is looked for."""
+
+    def load(path: Path) -> Report:
+        pickle.loads(pickle.dumps(Evil(path / MARKER)))  # noqa: S301 - what must never happen
+        return Report("x", ())
+
+    monkeypatch.setattr(fuzz_adapters, "inspect_adapter", load)
+    case = Case(0, "evil bin", "bin", verdict=CONTRADICTS)
+    fuzz_adapters.inspect(case, tmp_path, tmp_path)
+
+    assert "executed" in case.error
+
+
+def test_death_of_the_process_is_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The case that was under way is blamed, and the others are inspected all the same."""
+
+    def die_on_one(case: Case, _path: Path, _scratch: Path) -> str:
+        if case.number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case.said = "found"
+        return ""
+
+    monkeypatch.setattr(fuzz_adapters, "inspect", die_on_one)
+    cases = fuzz(4, seed=0, only=["nothing changed"])
+
+    assert [case.number for case in cases if "died" in case.error] == [1]
+    assert [case.said for case in cases] == ["found", "", "found", "found"]
+
+
+def test_three_hundred_mutated_adapters() -> None:
+    """Nothing crashes, nothing hangs, nothing that contradicts itself is missed."""
+    cases = fuzz(300, seed=0)
+
+    assert len(cases) == 300
+    assert not wrong(cases), "\n".join(map(str, wrong(cases)))
+
+
+@pytest.mark.slow
+def test_ten_thousand_mutated_adapters() -> None:
+    """The same, longer, from another seed."""
+    cases = fuzz(10_000, seed=1, jobs=2)
+    print(table(cases))
+
+    assert len(cases) == 10_000
+    assert not wrong(cases), "\n".join(map(str, wrong(cases)))

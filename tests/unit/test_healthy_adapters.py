@@ -1,0 +1,34 @@
+"""No finding on a healthy adapter of any kind: with and without a manifest, with and without its base."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from adapter_kinds import KINDS, write_base
+
+from unsilent.adapters import inspect_adapter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVERY = pytest.mark.parametrize("name", KINDS)
+
+
+@EVERY
+@pytest.mark.parametrize("manifest", [False, True], ids=["alone", "with a manifest"])
+def test_healthy_adapter_is_left_alone(name: str, manifest: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    """Nothing is found, and where there is something to judge it is judged."""
+    report = inspect_adapter(KINDS[name](tmp_path, manifest=manifest))
+
+    assert [(finding.slug, finding.message) for finding in report.findings] == []
+    assert report.exit_status(strict=True) == (2 if name == "merged" else 0)
+
+
+@EVERY
+def test_healthy_adapter_fits_its_base(name: str, tmp_path: Path) -> None:
+    """Its keys and shapes are those that PEFT makes of the base."""
+    base = write_base(tmp_path, KINDS[name].model)
+    report = inspect_adapter(KINDS[name](tmp_path / "adapter"), base=base)
+
+    assert [(finding.slug, finding.message) for finding in report.findings] == []
