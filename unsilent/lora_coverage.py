@@ -144,7 +144,7 @@ def _lost_names(modules: Collection[str], intent: Intent) -> tuple[list[str], li
     fitting = [family for family in FAMILIES if leaves <= family and (len(leaves) > 1 or family not in LATENT)]
     lost = [{name for name in unmet if name.rpartition(".")[2] in family} for family in fitting]
     sure = (set.intersection(*lost) or min(lost, key=len)) if lost and all(lost) else set()
-    if modules and not leaves:
+    if not leaves:
         sure = set(unmet) - _OUTSIDE  # nothing that was trained in a layer is there
     usual = any(path.startswith("model.layers.") for path in modules)
     certain = [name for name in unmet if LAYER.match(name) or name in sure or (usual and name in HEADS)]

@@ -7,6 +7,7 @@ wins over ``r``. A field of a type that PEFT could not use is a complaint; what 
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from dataclasses import dataclass, field
@@ -216,6 +217,10 @@ def read_intent(config: Mapping[str, Any]) -> Intent:
     method = usable.get("peft_type")
     if not isinstance(method, str) or not method:
         complaints.append(f"peft_type is {method!r:.60}: must name a method")
+        method = ""
+    known = (*LORA_METHODS, *OTHER_METHODS)
+    if method not in known and (near := difflib.get_close_matches(method, known, n=1, cutoff=0.8)):
+        complaints.append(f"peft_type is {method!r:.60}: no method, {near[0]} nearly")
         method = ""
     adalora = method == "ADALORA"
     layers = usable.get("layers_to_transform")

@@ -26,6 +26,7 @@ def test_healthy_adapter_is_left_alone(name: str, manifest: bool, tmp_path: Path
 
 
 @EVERY
+@pytest.mark.usefixtures("children_at_home")
 def test_healthy_adapter_fits_its_base(name: str, tmp_path: Path) -> None:
     """Its keys and shapes are those that PEFT makes of the base."""
     base = write_base(tmp_path, KINDS[name].model)
