@@ -131,6 +131,8 @@ def collect(looked: AdapterFolder, scratch: Callable[[], Path], *, quick: bool) 
         if not facts.unlooked:
             _look_at_values(facts)
         facts.changes = hashed.result() if hashed else None
+    if facts.values is not None:
+        _measure(facts)  # not beside the hash: matrix products want every core, and wait for it in circles
     for file in {id(tensor.file): tensor.file for tensor in facts.tensors.values()}.values():
         file.must_be_unchanged()
     return facts
@@ -209,11 +211,17 @@ def _looks_like_lora(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def _look_at_values(facts: AdapterFacts) -> None:
-    """Read every byte once, in the order in which they lie; factors of LoRA are measured when both are known."""
-    from .tensor_values import look_at, update_norm  # noqa: PLC0415 - numpy, which --quick need not load
+    """Read every byte once, in the order in which they lie."""
+    from .tensor_values import look_at  # noqa: PLC0415 - numpy, which --quick need not load
 
     ordered = sorted(facts.tensors.values(), key=lambda tensor: (str(tensor.file.path), tensor.begin))
     facts.values = {tensor.name: look_at(tensor) for tensor in ordered}
+
+
+def _measure(facts: AdapterFacts) -> None:
+    """Compute what LoRA adds to each module."""
+    from .tensor_values import update_norm  # noqa: PLC0415 - numpy, which --quick need not load
+
     if facts.intent.method != "LORA":
         return  # AdaLoRA has a factor between the two
     for path, module in (facts.layout.modules if facts.layout else {}).items():

@@ -11,7 +11,7 @@ import faults
 import pytest
 import support
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from unsilent import manifest
 from unsilent.adapter_facts import AdapterFacts, collect
@@ -153,3 +153,15 @@ def test_shadowed_weights_are_read_where_they_can_be(adapter: Path, tmp_path: Pa
     found = facts_of(adapter).shadow
 
     assert len(found) == 28 if found is not None else beside in ("unsafe", "cut", "cut shard")
+
+
+def test_what_is_no_pair_of_matrices_has_no_norm(adapter: Path) -> None:
+    """Beside the others, which have theirs."""
+    path = adapter / "adapter_model.safetensors"
+    tensors = load_file(path)
+    name = "model.layers.0.self_attn.q_proj"
+    tensors[f"base_model.model.{name}.lora_A.weight"] = tensors[f"base_model.model.{name}.lora_A.weight"].flatten()
+    save_file(tensors, path)
+    facts = facts_of(adapter)
+
+    assert (len(facts.norms), name in facts.norms) == (13, False)

@@ -212,5 +212,6 @@ def test_weights_under_other_names(tmp_path: Path, names: list[str], expected: l
     if "model.safetensors" in names:
         save_file({"lm_head.weight": np.ones(2)}, tmp_path / "model.safetensors")
     (tmp_path / "rubbish.safetensors").write_text("rubbish")
+    (tmp_path / "folder.safetensors").mkdir()
 
     assert read_folder(tmp_path).other_weights == expected

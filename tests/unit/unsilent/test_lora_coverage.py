@@ -67,7 +67,7 @@ CROSS = [
         ([path for path in HYBRID if "self_attn" in path], ["q_proj", "k_proj", "v_proj", "o_proj"], {}),
         (DENSE_FIRST, SEVEN[:5], {}),
         (CROSS, ["q_proj"], {}),
-        (layers(["q_proj"], range(20)) + layers(["k_proj"], range(12)), ["q_proj", "k_proj"], {}),
+        (layers(["q_proj"], range(20)) + layers(["my_proj"], range(12)), ["q_proj", "my_proj"], {}),
         (layers(["q", "v"], range(6), "encoder.block") + layers(["q", "v"], range(3), "decoder.block"), ["q", "v"], {}),
         (layers(ATTENTION, range(8)), SEVEN, {}),
         (layers([*ATTENTION, "mlp.down_proj"], range(8)), SEVEN, {}),

@@ -118,6 +118,7 @@ def test_shorthand_is_every_module() -> None:
         ({"layers_to_transform": ["1"]}, r"layers_to_transform is \['1'\]: numbers of layers"),
         ({"bias": "some"}, "bias is 'some': must be none, all or lora_only"),
         ({"target_modules": ".*q", "layers_to_transform": 1}, "stands beside target_modules as one pattern"),
+        ({"peft_type": "TRAINABLE_TOKEN"}, "peft_type is 'TRAINABLE_TOKEN': no method, TRAINABLE_TOKENS nearly"),
         ({"peft_type": 5}, "peft_type is 5: must name a method"),
         ({"peft_type": None}, "peft_type is None: must name a method"),
     ],

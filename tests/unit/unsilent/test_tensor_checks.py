@@ -99,9 +99,12 @@ def test_configuration_that_peft_refuses(tmp_path: Path, tiny_base: Path) -> Non
     support.write_adapter(tmp_path, manifest=False)
     faults.change_config(tmp_path, init_lora_weights="nonsense")
 
-    assert support.only_finding(inspect_adapter(tmp_path, base=tiny_base)).slug in {
-        "adapter-missing", "adapter-base-mismatch"
-    }  # fmt: skip
+    on_base = support.only_finding(inspect_adapter(tmp_path, base=tiny_base))
+    faults.change_config(tmp_path, init_lora_weights=True, layers_pattern="layers")
+    anywhere = support.only_finding(inspect_adapter(tmp_path, base=tiny_base))
+
+    assert (on_base.slug, anywhere.slug) == ("adapter-base-mismatch", "adapter-missing")
+    assert "`layers_to_transform` must also be specified" in anywhere.message
 
 
 def test_vocabulary_that_must_be_stated_is_said(tmp_path: Path, tiny_base: Path) -> None:

@@ -142,3 +142,29 @@ def test_file_that_was_never_written_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(tensor_files, "SPARSE", 10**12)
     with pytest.raises(TensorFileUnreadable, match="200 GB, where 64 is the limit"):
         read_tensors(tmp_path / "x")
+
+
+def test_holes_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies between them was written; a file without any is whole, one with too many to follow counts as such."""
+    save_file({"a": torch.ones(1000)}, tmp_path / "whole")
+    with (tmp_path / "x").open("wb") as file:
+        for place in (0, 1_000_000_000, 1_900_000_000):
+            file.seek(place)
+            file.write(bytes(4096))
+        file.truncate(2_000_000_000)
+    found = tensor_files.TensorFile(tmp_path / "x")
+    written = found.written
+    monkeypatch.setattr(tensor_files, "MOST_HOLES", 2)
+
+    assert 3 * 4096 <= written < 1_000_000
+    assert found.written == found.size
+    assert tensor_files.TensorFile(tmp_path / "whole").written == (tmp_path / "whole").stat().st_size
+
+
+def test_file_that_is_cut_in_its_header_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size was one thing, what can be read is another."""
+    save_file({"a": torch.ones(1000)}, tmp_path / "x")
+    monkeypatch.setattr(os, "pread", lambda *_: b"")
+
+    with pytest.raises(TensorFileUnreadable, match="FileChanged: x became shorter while it was read"):
+        read_tensors(tmp_path / "x")
