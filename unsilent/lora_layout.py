@@ -104,8 +104,13 @@ def lay_out(tensors: Mapping[str, Tensor], intent: Intent) -> Layout:
         else:
             layout.strange[name] = "neither the adapter's nor a module that is saved whole"
     asked = intent.asks_for(parts)
+    tied = intent.tied and any(map(_is_embedding, asked))
     for path, own in parts.items():
-        if path in asked or (intent.tied and _is_embedding(path)):
+        outer, _, leaf = path.rpartition(".")
+        if outer in parts and leaf != "base_layer":
+            why = f"inside {outer}, which has an adapter itself, and whatever it wraps is its base_layer"
+            layout.strange |= dict.fromkeys((one.name for one in own.values()), why)
+        elif path in asked or (tied and _is_embedding(path)):
             layout.modules[path] = Module(path, own)
         else:
             layout.strange |= dict.fromkeys((one.name for one in own.values()), "the configuration does not ask for it")
@@ -189,9 +194,10 @@ def _misshapen(module: Module, intent: Intent, rank: int) -> Iterator[tuple[str,
         yield second.name, f"{list(second.shape)} does not fit {list(first.shape)} of the other factor"
     out = second.shape[0]
     for part, tensor in module.parts.items():
-        row = {(out,)} if part == "lora_B.bias" else {(out,), (1, out, *[1] * (len(first.shape) - 2))}
+        matrix = len(first.shape) == 2 or part == "lora_B.bias"  # noqa: PLR2004 - no convolution
+        row = (out,) if matrix else (1, out, *[1] * (len(first.shape) - 2))
         is_row = part.startswith("lora_magnitude_vector") or part == "lora_B.bias"
-        if is_row and tensor.size and tensor.shape not in row:
+        if is_row and tensor.size and tensor.shape != row:
             yield tensor.name, f"{list(tensor.shape)}, where {out} values were expected"
         if part == "lora_E" and tensor.size and tensor.shape != (first.shape[0], 1):
             yield tensor.name, f"{list(tensor.shape)}, where {[first.shape[0], 1]} was expected"

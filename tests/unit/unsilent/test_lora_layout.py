@@ -83,11 +83,16 @@ def test_what_belongs_beside_the_adapter_is_no_stranger(tmp_path: Path, name: st
 
 
 def test_tied_head_follows_the_embedding(tmp_path: Path) -> None:
-    """With weights tied on purpose PEFT adapts the head, although no target names it."""
-    head = {f"{BASE}lm_head.lora_A.weight": (4, 6), f"{BASE}lm_head.lora_B.weight": (9, 4)}
+    """With weights tied on purpose PEFT adapts the other end as well, although no target names it."""
+    tied: dict[str, tuple[int, ...]] = {
+        f"{BASE}{end}.{part}": (4, 4)
+        for end in ("embed_tokens", "lm_head")
+        for part in ("lora_A.weight", "lora_B.weight")
+    }
 
-    assert laid_out(tmp_path, PAIR | head, ensure_weight_tying=True).strange == {}
-    assert len(laid_out(tmp_path, PAIR | head).strange) == 2
+    assert laid_out(tmp_path, tied, target_modules=["lm_head"], ensure_weight_tying=True).strange == {}
+    assert len(laid_out(tmp_path, tied, target_modules=["lm_head"]).strange) == 2
+    assert len(laid_out(tmp_path, tied, target_modules=["q"], ensure_weight_tying=True).strange) == 4
 
 
 @pytest.mark.parametrize(
@@ -123,12 +128,14 @@ def test_parts_that_lack_are_named(
         ({"lora_A": (4, 6), "lora_B": (8, 4), "lora_E": (1, 4)}, {"peft_type": "ADALORA"}, r"where \[4, 1\]"),
         ({"lora_A.weight": (4, 6), "lora_B.weight": (8, 4), "lora_magnitude_vector": (2, 4)}, {"use_dora": True},
          "where 8 values were expected"),
+        ({"lora_A.weight": (4, 6), "lora_B.weight": (8, 4), "lora_magnitude_vector": (1, 8)}, {"use_dora": True},
+         "where 8 values were expected"),
         ({"lora_A.weight": (4, 6), "lora_B.weight": (8, 4), "lora_B.bias": (7,)}, {"lora_bias": True}, "where 8"),
         ({"lora_A.weight": (6, 6), "lora_B.weight": (8, 6)}, {"rank_pattern": {"q": 5}}, "says r = 5"),
         ({"lora_A.weight": (4, 6, 3), "lora_B.weight": (8, 3, 1)}, {}, "does not fit"),
     ],
-    ids=["rows", "another rank", "columns", "row", "axes", "AdaLoRA", "its E", "magnitude", "bias", "pattern",
-         "convolution"],
+    ids=["rows", "another rank", "columns", "row", "axes", "AdaLoRA", "its E", "magnitude", "its axes", "bias",
+         "pattern", "convolution"],
 )  # fmt: skip
 def test_shapes_that_cannot_be_are_named(
     tmp_path: Path, shapes: dict[str, tuple[int, ...]], config: dict[str, Any], why: str
@@ -168,3 +175,15 @@ def test_experts_stack_their_ranks(tmp_path: Path, rows: int, config: dict[str, 
     layout = laid_out(tmp_path, shapes, target_parameters=["experts.up"], **config)
 
     assert bool(layout.misshapen) == is_wrong
+
+
+def test_module_inside_an_adapted_one_is_its_base_layer(tmp_path: Path) -> None:
+    """Of two parameters of one module PEFT wraps the first and then the wrapper; another name has no place in it."""
+    config: dict[str, Any] = {"target_modules": [], "target_parameters": ["q"]}
+    inner = {name.replace("m.0.q", "m.0.q.base_layer"): shape for name, shape in PAIR.items()}
+    other = {name.replace("m.0.q", "m.0.q.base_layer_"): shape for name, shape in PAIR.items()}
+
+    assert not laid_out(tmp_path, PAIR | inner, **config).strange
+    assert "inside m.0.q, which has an adapter" in next(
+        iter(laid_out(tmp_path, PAIR | other, **config).strange.values())
+    )
