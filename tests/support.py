@@ -189,3 +189,19 @@ def train_tiny(base: Path, output_dir: Path, **options: Any) -> Any:  # noqa: AN
         "logging_steps": 1,
     }
     return sft.train_only(TrainingConfig.from_options(str(output_dir), settings | options))
+
+
+def memorise(llm: Any, rows: Sequence[tuple[str, float]], steps: int = 120) -> float:  # noqa: ANN401 - a BaseLLM
+    """Train every weight of a tiny model on a few rows until it knows them; the loss on them is returned."""
+    from homework.sft import format_example
+    from homework.tokens import Collator, TokenizedDataset
+
+    data = TokenizedDataset(llm.tokenizer, list(rows), format_example)
+    batch = Collator(llm.tokenizer.pad_token_id)([data[index] for index in range(len(data))])
+    optimizer = torch.optim.AdamW(llm.model.parameters(), lr=1e-2)
+    for _ in range(steps):
+        loss = llm.model(**batch).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return float(loss.detach())

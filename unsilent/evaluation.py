@@ -1,18 +1,22 @@
 """Checks on evaluation: whether the figures mean what they say.
 
-So far two: what counts as an answer, and whether answers in a batch are those to single prompts. Both take the function
-they judge and need no model of their own. Whether a reloaded model is the trained one is judged in ``parity.py``.
+What counts as an answer, whether there are any, and whether answers in a batch are those to single prompts. They take
+the function or the answers they judge and need no model of their own. Whether a reloaded model is the trained one is
+judged in ``parity.py``, whether prompts are those of training in ``prompts.py``, whether valid rows are new in
+``overlap.py``, and what is made of the answers in ``scores.py`` and ``scorers.py``.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
+from .answers import as_number, numbers_in
 from .outcome import failed, passed, skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .outcome import Outcome
 
@@ -29,6 +33,18 @@ WITHOUT_NUMBER = (
     "I do not know.",
     "<answer>five</answer>",
 )
+
+# Nearly no answer: a broken model stumbles on a digit now and then. One that is merely untrained writes more numbers:
+# SmolLM2-135M-Instruct 6 of 40 after the course's prompt, and 0 of 40 without the opening tag.
+NIL = 0.02
+# Unanswered questions that are no accident: a model that answers 0.90, the least the gate lets through, leaves five of
+# five unanswered once in 100,000 times.
+FEWEST = 5
+MOST = 0.5  # of the completions look like something
+EXAMPLES = 3
+_LETTER = re.compile(r"[^\W\d]")
+_TAGS = re.compile(r"<[^<>]*>")
+SHOWN = 80  # characters of a prompt or completion
 
 
 def check_answer_rate(parse: Callable[[str], float | None]) -> Outcome:
@@ -64,6 +80,89 @@ def check_answer_rate(parse: Callable[[str], float | None]) -> Outcome:
         "return float('nan') where there is no number; 0.0 counts as an answer.",
         {"made_up": made_up, "tried": len(WITHOUT_NUMBER)},
     )
+
+
+def check_answers(
+    answers: Iterable[object], completions: Iterable[str] | None = None, prompts: Iterable[str] | None = None
+) -> Outcome:
+    """[no-numeric-answers] Look for a model that writes, but no numbers.
+
+    A wrong answer is an answer: what is found is a model of which hardly any completion could be read.
+
+    Args:
+        answers: What was read from the completions; NaN, inf, None or text is no number.
+        completions: What the model wrote, in the same order, to say what it looks like.
+        prompts: What it was given.
+
+    Returns:
+        Failed when at most one answer in fifty is a number, with a few prompts and completions; skipped with fewer
+        than five answers. Passed with the answer rate as a message where it is below 1.
+
+    Source:
+        The project's reports: a prompt without its opening tag, an untrained adapter.
+    """
+    slug = "no-numeric-answers"
+    try:
+        known = [math.isfinite(as_number(answer)) for answer in answers]
+        wrote, asked = (list(map(str, texts or ())) for texts in (completions, prompts))
+    except TypeError as error:
+        return skipped(slug, "evaluation", f"the answers cannot be read ({error})")
+    count, answered = len(known), sum(known)
+    rate = f"{answered} of {count} answers are numbers"
+    if count < FEWEST:
+        return skipped(slug, "evaluation", f"{rate}: fewer than {FEWEST} answers show nothing")
+    for name, texts in (("completions", wrote), ("prompts", asked)):
+        if texts and len(texts) != count:
+            return skipped(slug, "evaluation", f"{len(texts)} {name} cannot belong to {count} answers")
+    if answered > NIL * count:
+        return passed(slug, "evaluation", rate if answered < count else "")
+    looks = [*_looks_of_prompts(asked, wrote), *_looks_of(wrote)]
+    first = known.index(False)
+    examples = [
+        {name: texts[place][-SHOWN:] if name == "prompt" else texts[place][:SHOWN]
+         for name, texts in (("prompt", asked), ("completion", wrote)) if texts}
+        for place in [place for place, is_number in enumerate(known) if not is_number][:EXAMPLES]
+    ]  # fmt: skip
+    shown = ", ".join(f"{name} {text!r}" for name, text in examples[0].items())
+    return failed(
+        slug,
+        "evaluation",
+        f"Expected numbers for answers, but got {answered} in {count}{': ' if looks else ''}{', '.join(looks)}. Where: "
+        f"answer {first}, counted from 0{', ' if shown else ''}{shown}. What to do: compare the prompt with "
+        "training's, token by token, and the adapter's weights with a fresh adapter's.",
+        {"answered": answered, "answers": count, "looks": looks, "examples": examples},
+    )
+
+
+def _looks_of(completions: Sequence[str]) -> list[str]:
+    """What most completions are, in words."""
+    kinds: Mapping[str, Callable[[str], bool]] = {
+        "empty completions": lambda text: not text.strip(),
+        "completions of an end tag alone": lambda text: bool(re.fullmatch(r"\s*(?:</\w+>|<\|\w+\|>)\s*", text)),
+        "the word nan": lambda text: bool(re.search(r"\bnan\b", text, re.IGNORECASE)),
+        "numbers that were not read as answers": lambda text: bool(numbers_in(text)),
+        "one piece of text again and again": lambda text: bool(re.search(r"(\S.{0,20}?)(?:\s*\1){4,}\s*$", text)),
+        "words without a number": lambda text: (
+            not numbers_in(text) and bool(re.search(r"[^\W\d]", _TAGS.sub("", text)))
+        ),
+    }
+    found = [name for name, holds in kinds.items() if sum(map(holds, completions)) > MOST * len(completions)]
+    lengths = {len(text) for text in completions}
+    if len(completions) > 1 and lengths == {max(lengths)} and max(lengths) and len(set(completions)) > 1:
+        found.append("completions of one length, as if all were cut")
+    return found
+
+
+def _looks_of_prompts(prompts: Sequence[str], completions: Sequence[str]) -> list[str]:
+    """Whether an end tag is written whose opening tag neither prompt nor completion holds."""
+    pairs = zip(prompts, completions, strict=False)
+    lacking = [
+        tag
+        for prompt, text in pairs
+        for tag in set(re.findall(r"</(\w+)>", text))
+        if f"<{tag}>" not in prompt and f"<{tag}>" not in text
+    ]
+    return [f"no opening <{lacking[0]}> in prompts"] if len(lacking) > MOST * len(prompts) else []
 
 
 def check_padding(generate: Callable[[list[str]], list[str]], prompts: Sequence[str]) -> Outcome:

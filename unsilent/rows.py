@@ -12,6 +12,7 @@ import statistics
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from .begin_tokens import begins_twice, special_ids
 from .collated import IGNORED, Row
 from .outcome import failed, passed, skipped
 from .samples import Sample, read_sample
@@ -170,7 +171,7 @@ def check_eos(sample: Sample, eos: int | Iterable[int] | None = None) -> Outcome
     """
     rows, reason = sample.labelled()
     rows = [row for row in rows if row.supervised]
-    ends = _ids(eos, sample.tokenizer, "eos_token_id")
+    ends = special_ids(eos, sample.tokenizer, "eos_token_id")
     if not rows or not ends:
         reason = reason or ("no sampled row has a supervised label" if not rows else "no end-of-text token is known")
         return skipped("eos-never-learnt", STAGE, reason)
@@ -225,12 +226,12 @@ def check_bos(sample: Sample, bos: int | None = None) -> Outcome:
     Source:
         open-r1#462: the chat template adds one and the tokenizer another.
     """
-    begins = _ids(bos, sample.tokenizer, "bos_token_id")
+    begins = special_ids(bos, sample.tokenizer, "bos_token_id")
     rows = [row for row in sample.rows if len({one for one, own in zip(row.ids, row.real, strict=True) if own}) > 1]
     if not rows or not begins:
         nothing = "no begin token is known" if not begins else "no sampled row has two different tokens"
         return skipped("double-bos", STAGE, sample.reason or nothing)
-    double = [row for row in rows if all(_begins_twice(row, start, begins) for start in row.starts)]
+    double = [row for row in rows if all(begins_twice(row.ids, begins, start) for start in row.starts)]
     if len(double) <= MOST * len(rows):
         return passed("double-bos", STAGE)
     return failed(
@@ -241,16 +242,3 @@ def check_bos(sample: Sample, bos: int | None = None) -> Outcome:
         "a chat template has made with add_special_tokens=False.",
         {"rows": len(rows), "double": len(double), "bos": sorted(begins), "indices": [row.index for row in double]},
     )
-
-
-def _begins_twice(row: Row, start: int, begins: Collection[int]) -> bool:
-    head = row.ids[start : start + 2]
-    return len(head) > 1 and head[0] in begins and head[0] == head[1]
-
-
-def _ids(given: int | Iterable[int] | None, tokenizer: Any, name: str) -> frozenset[int]:  # noqa: ANN401
-    """Ids that were given, else the tokenizer's."""
-    found = getattr(tokenizer, name, None) if given is None else given
-    if isinstance(found, int):
-        return frozenset({found})
-    return frozenset(number for number in found or () if isinstance(number, int))

@@ -14,6 +14,7 @@ import support
 from transformers import DataCollatorForSeq2Seq
 
 from homework.tokens import Collator
+from unsilent.prompts import check_prompt_bos
 from unsilent.rows import check_bos, read_sample
 
 pytestmark = [pytest.mark.regression, pytest.mark.failure("double-bos")]
@@ -62,6 +63,29 @@ def test_healthy_twin_is_left_alone() -> None:
     rows = chat_rows(tokenizer, add_special_tokens=False)
 
     assert check_bos(read_sample(rows, Collator(1), tokenizer=tokenizer)).status == "passed"
+
+
+def chat_prompts(tokenizer: Any) -> list[str]:  # noqa: ANN401 - a tokenizer
+    """Questions in the chat template, as text."""
+    chats = [[{"role": "user", "content": f"What is {n} m?"}] for n in range(4)]
+    return [tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True) for chat in chats]
+
+
+def test_check_finds_it_at_inference() -> None:
+    """Templated prompts, tokenized as inference does it, begin twice."""
+    tokenizer = faults.tokenize_templated_text(support.tiny_tokenizer())
+    outcome = check_prompt_bos(tokenizer, chat_prompts(tokenizer))
+
+    assert (outcome.status, outcome.stage) == ("failed", "evaluation")
+    assert "got two in 4 of 4. Where: prompt 0, counted from 0, token id 1" in outcome.message
+
+
+def test_healthy_prompts_are_left_alone() -> None:
+    """A tokenizer that adds none, and one that adds one to plain text."""
+    plain, adding = support.tiny_tokenizer(), faults.tokenize_templated_text(support.tiny_tokenizer())
+
+    assert check_prompt_bos(plain, chat_prompts(plain)).status == "passed"
+    assert check_prompt_bos(adding, ["What is 1 m?", "What is 2 m?"]).status == "passed"
 
 
 def test_padding_with_the_begin_token_is_healthy() -> None:

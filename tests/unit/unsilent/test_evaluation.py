@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from unsilent.evaluation import WITHOUT_NUMBER, check_answer_rate, check_padding
+from unsilent.evaluation import WITHOUT_NUMBER, check_answer_rate, check_answers, check_padding
 
 
 def last_number_or_nan(text: str) -> float:
@@ -109,3 +109,69 @@ def test_longest_in_characters_may_be_short_in_tokens() -> None:
         return [f"{prompt}{'!' if tokens[prompt] < longest else ''}" for prompt in asked]
 
     assert check_padding(generate, list(tokens)).status == "failed"
+
+
+NAN = [math.nan] * 10
+
+
+@pytest.mark.parametrize(
+    ("completions", "looks"),
+    [
+        ([""] * 10, ["empty completions"]),
+        (["</answer>"] * 10, ["completions of an end tag alone"]),
+        (["<|im_end|>"] * 6 + ["a"] * 4, ["completions of an end tag alone"]),
+        (["<answer>nan</answer>"] * 10, ["the word nan", "words without a number"]),
+        (["it is 5 or 6"] * 10, ["numbers that were not read as answers"]),
+        (
+            ["and so on and so on and so on and so on and so on and so on"] * 10,
+            ["one piece of text again and again", "words without a number"],
+        ),
+        (
+            [f"{letter}bcdefg" for letter in "hijklmnopq"],
+            ["words without a number", "completions of one length, as if all were cut"],
+        ),
+        (["?!", "..", "-"] * 3 + ["a"], []),
+    ],
+    ids=["empty", "end tag", "end token", "nan", "unread", "again", "cut", "nothing in common"],
+)
+def test_completions_are_described(completions: list[str], looks: list[str]) -> None:
+    """What most of them are is said."""
+    assert check_answers(NAN, completions).evidence["looks"] == looks
+
+
+def test_prompts_without_opening_tag_are_described() -> None:
+    """Whatever the tag is called; where prompt or completion opens it, it is not missing."""
+    closed = ["many</result>"] * 10
+
+    assert "no opening <result> in prompts" in check_answers(NAN, closed, ["How many?"] * 10).message
+    for prompts, completions in ((["How? <result>"] * 10, closed), (["How?"] * 10, ["<result>many</result>"] * 10)):
+        assert "opening" not in check_answers(NAN, completions, prompts).message
+
+
+def test_answers_alone_are_enough() -> None:
+    """Without texts the finding is shorter; three examples at most are kept."""
+    outcome = check_answers([None, "5", math.inf, True, *NAN])
+
+    assert "got 0 in 14. Where: answer 0, counted from 0. What to do" in outcome.message
+    assert check_answers(NAN, ["x"] * 10).evidence["examples"] == [{"completion": "x"}] * 3
+
+
+def test_a_stray_number_saves_nobody() -> None:
+    """Two of a hundred are a stumble, three an answer rate."""
+    assert check_answers([1.0, 2.0, *[math.nan] * 98]).status == "failed"
+    assert check_answers([1.0, 2.0, 3.0, *[math.nan] * 97]).status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("answers", "completions", "reason"),
+    [
+        ([math.nan] * 4, None, "0 of 4 answers are numbers: fewer than 5"),
+        ([], None, "fewer than 5"),
+        (NAN, ["x"], "1 completions cannot belong to 10 answers"),
+        (1.0, None, "the answers cannot be read"),
+    ],
+    ids=["too few", "none", "unequal", "no list"],
+)
+def test_answers_that_cannot_be_judged_are_skipped(answers: object, completions: list[str] | None, reason: str) -> None:
+    """With the reason."""
+    assert reason in check_answers(answers, completions).reason  # type: ignore[arg-type] # also what is no list
