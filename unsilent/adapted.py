@@ -104,3 +104,18 @@ def untouched(model: torch.nn.Module) -> Iterator[None]:
         with torch.no_grad():
             for buffer, value in buffers:
                 buffer.copy_(value)
+
+
+@contextlib.contextmanager
+def quietly(model: Any) -> Iterator[None]:  # noqa: ANN401
+    """Evaluation mode without gradients, put back afterwards, module by module."""
+    import torch  # noqa: PLC0415
+
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training

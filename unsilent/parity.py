@@ -9,14 +9,14 @@ Shapes: B rows (always 1 here), T tokens, V vocabulary.
 
 from __future__ import annotations
 
-import contextlib
 import math
 from typing import TYPE_CHECKING, Any
 
+from .adapted import quietly
 from .outcome import failed, passed, skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from .outcome import Outcome
 
@@ -48,7 +48,7 @@ def record_logits(model: Any, tokenizer: Any, prompts: Sequence[str]) -> dict[st
     import torch  # noqa: PLC0415 - reports are read without torch
 
     asked = []
-    with _quietly(model):
+    with quietly(model):
         for prompt in list(prompts)[:MAX_PROMPTS]:
             ids = list(tokenizer(prompt)["input_ids"])
             if not ids:
@@ -121,7 +121,7 @@ def _compare(asked: Sequence[Mapping[str, Any]], model: Any) -> tuple[dict[tuple
         raise IndexError(f"tokens beyond this vocabulary of {model.config.vocab_size}")  # which CUDA does not survive
     shares: dict[tuple[int, int], float] = {}
     other_tokens = 0
-    with _quietly(model):
+    with quietly(model):
         for number, one in enumerate(asked):
             logits = model(input_ids=torch.tensor([one["ids"]], device=model.device)).logits[0].float().cpu()
             for offset, top in enumerate(one["top"]):
@@ -173,18 +173,3 @@ def long_name(dtype: str) -> str:
     """Turn ``fp32`` or ``torch.float32`` into ``float32``."""
     text = str(dtype).removeprefix("torch.")
     return {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(text, text)
-
-
-@contextlib.contextmanager
-def _quietly(model: Any) -> Iterator[None]:  # noqa: ANN401
-    """Evaluation mode without gradients, put back afterwards, module by module."""
-    import torch  # noqa: PLC0415
-
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
