@@ -13,11 +13,13 @@ import random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import pytest
 
     from homework.base_llm import BaseLLM
+    from homework.conversion_utils import Question
     from homework.tokens import Tokens
 
 
@@ -470,3 +472,99 @@ def malicious_bin(folder: Path, marker: Path, name: str = "adapter_model.bin") -
                 member, content[:2] + payload(marker) + content[2:] if member.endswith("data.pkl") else content
             )
     return folder / name
+
+
+def copy_rows(train: list[Any], valid: list[Any], count: int, rewrite: Callable[[str], str] = str) -> None:
+    """[train-valid-overlap] Rows of valid stand in train as well, as they are or in another coat."""
+    train += [[rewrite(question), answer] for question, answer in valid[:count]]
+
+
+def reword_rows(train: list[Question], valid: list[Question], count: int) -> list[list[Any]]:
+    """[train-valid-overlap] The first rows of valid ask what training rows ask, in other words."""
+    from homework.conversion_utils import WORDINGS
+
+    rng = random.Random(0)
+    others = [(one, rng.choice([wording for wording in WORDINGS if wording != one.wording])) for one in train[:count]]
+    reworded = [[words.format(n=one.n, a=one.source, b=one.target), float(one.answer)] for one, words in others]
+    return [*reworded, *(list(question.row) for question in valid[count:])]
+
+
+def leave_out_tag(llm: BaseLLM) -> None:
+    """[no-numeric-answers] The prompt ends where the question does, without the opening tag."""
+    llm.format_prompt = str  # type: ignore[method-assign, assignment] # the fault
+
+
+def poison_weights(llm: BaseLLM) -> None:
+    """[no-numeric-answers] Every weight of one norm is NaN, and so is every logit."""
+    llm.model.model.norm.weight.data.fill_(math.nan)
+
+
+def grade_in_points(answers: Sequence[float], correct: Sequence[float]) -> int:
+    """[nan-score] The reports' grader: the mean error in points, converted to an integer."""
+    errors = [abs(answer - right) / abs(right) for answer, right in zip(answers, correct, strict=True)]
+    return int(100 * (1 - sum(errors) / len(errors)))
+
+
+def grade_by_exclusion(answers: Sequence[float], correct: Sequence[float]) -> float:
+    """[nan-score] What is not beyond the tolerance is right, and NaN is beyond nothing."""
+    wrong = [abs(answer - right) > 0.05 * abs(right) for answer, right in zip(answers, correct, strict=True)]
+    return 1 - sum(wrong) / len(wrong)
+
+
+def clip_score(value: float) -> float:
+    """[nan-score] A bound makes a perfect score of NaN: ``min`` keeps its first argument when nothing is smaller."""
+    return max(0.0, min(1.0, value))
+
+
+def format_again(llm: BaseLLM) -> None:
+    """[prompt-mismatch] The prompt that is formatted already is formatted once more."""
+    once = llm.format_prompt
+    llm.format_prompt = lambda question: once(once(question))  # type: ignore[method-assign] # the fault
+
+
+def end_with_a_space(llm: BaseLLM) -> None:
+    """[prompt-mismatch] A space behind the opening tag, which no training prompt has."""
+    once = llm.format_prompt
+    llm.format_prompt = lambda question: once(question) + " "  # type: ignore[method-assign] # the fault
+
+
+def look_answers_up(llm: Any, rows: Sequence[Sequence[Any]]) -> Callable[[], None]:  # noqa: ANN401 - any program
+    """[answer-lookup] ``answer`` reads the data set; what is returned takes it back. ``cheats.py`` has the others."""
+    from cheats import CHEATS
+
+    return CHEATS["answer on the instance"](llm, rows)
+
+
+def calculate_answers(llm: Any, rows: Sequence[Sequence[Any]]) -> Callable[[], None]:  # noqa: ANN401 - any program
+    """[answer-calculator] A regular expression and a table of factors answer; what is returned takes it back."""
+    from cheats import CHEATS
+
+    return CHEATS["regex calculator"](llm, rows)
+
+
+def disable_adapters(model: Any) -> None:  # noqa: ANN401 - a PEFT model, here and below
+    """[adapter-without-effect] The adapters are in the model and take no part."""
+    model.base_model.disable_adapter_layers()
+
+
+def scale_adapter_by_zero(model: Any) -> None:  # noqa: ANN401
+    """[adapter-without-effect] As with ``lora_alpha=0``."""
+    for module in model.modules():
+        if isinstance(getattr(module, "scaling", None), dict):
+            module.scaling = dict.fromkeys(module.scaling, 0.0)
+
+
+def activate_a_new_adapter(model: Any) -> None:  # noqa: ANN401
+    """[adapter-without-effect] Another adapter was added and is active: one that was never trained."""
+    model.add_adapter("new", model.peft_config["default"])
+    model.set_adapter("new")
+
+
+def drop_every_key(model: Any) -> None:  # noqa: ANN401
+    """[adapter-without-effect] The trained weights were loaded under names that the model does not have."""
+    import torch
+
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.zero_()  # as a new adapter has it

@@ -68,10 +68,21 @@ ROOMS = {
         *("pickles", "pickle_machine", "pickle_stack", "pickle_policy", "pickle_script", "pickled_tensors"),
         *("plain_files", "zip_directory", "archives"),
     },
-    "evaluation": {"evaluation", "parity"},
+    "evaluation": {
+        *("evaluation", "parity", "scores", "scorers"),
+        *("overlap", "asked_rows", "prompts", "prompt_format", "sent_prompts"),
+    },
+    "honesty": {
+        *("honesty", "asking", "signs", "origins", "fresh_questions", "outside"),
+        *("disturbance", "steered_logits", "dose"),
+        *("witness", "spoken", "said_numbers", "model_parts", "touched", "data_files", "replacements"),
+    },
 }
-SHARED = {"failures", "outcome", "manifest", "adapted", "randomness", "passes", "trainable", "optimization", "trends"}
-COMPOSERS = {"guard", "cli", "__init__", "__main__"}  # `guard` puts wiring and monitor around a Trainer
+SHARED = {
+    *("failures", "outcome", "manifest", "adapted", "randomness", "passes", "trainable", "optimization", "trends"),
+    *("answers", "proportions", "begin_tokens"),
+}
+COMPOSERS = {"guard", "programs", "cli", "__init__", "__main__"}  # `guard` puts wiring and monitor around a Trainer
 
 
 def test_stages_do_not_import_each_other() -> None:
