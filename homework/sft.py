@@ -19,7 +19,7 @@ from .adapter_files import CONFIG, find_adapter, locate, read_manifest
 from .adapter_loading import load_adapted
 from .base_llm import BaseLLM
 from .completions import CLOSING_TAG, OPENING_TAG
-from .data import BENCHMARK_ROWS, Dataset, benchmark, split_dev, summary
+from .data import BENCHMARK_ROWS, Dataset, split_dev, summary
 from .errors import AdapterRefused, TrainingFailed
 from .tokens import TokenizedDataset, tokenize
 
@@ -109,17 +109,29 @@ def train_only(config: TrainingConfig) -> TrainingResult:
     return train(config, format_example, SFTModel)
 
 
-def test_model(ckpt_path: str = DEFAULT_DIR, rows: int = BENCHMARK_ROWS, *, dev: bool = False) -> BenchmarkResult:
-    """Go through the reports' checklist: folder, configuration, weights, load, answers.
+def test_model(
+    ckpt_path: str = DEFAULT_DIR,
+    rows: int = BENCHMARK_ROWS,
+    *,
+    dev: bool = False,
+    honesty: str = "quick",
+    details: bool = False,
+) -> BenchmarkResult:
+    """Go through the reports' checklist: folder, configuration, weights, load, answers, and where they come from.
 
     Args:
         ckpt_path: Folder of the adapter.
         rows: How many rows of valid to answer.
         dev: Answer the dev part of train instead, for tuning.
+        honesty: Probes of where the answers come from: quick, all or none.
+        details: Also accuracy by family and wording, and the worst ten rows.
 
     Raises:
         BadInput: The first item that does not hold.
+        FailureFound: The answers do not come from the weights.
     """
+    from .examination import examine, honesty_lines, score_lines  # noqa: PLC0415 - never on the way to answers
+
     found = find_adapter(ckpt_path, command=TRAIN_COMMAND)
     manifest = read_manifest(found.folder)
     print(f"[ok] folder         {found.folder.resolve()}")
@@ -131,9 +143,10 @@ def test_model(ckpt_path: str = DEFAULT_DIR, rows: int = BENCHMARK_ROWS, *, dev:
     print(f"[ok] parity         {_compare_with_training(llm, manifest)}")
     started = time.monotonic()
     questions = split_dev(Dataset("train").rows)[1] if dev else Dataset("valid")
-    result = benchmark(llm, questions, rows)
-    print(f"[ok] answers        {len(result.samples)} questions in {time.monotonic() - started:.1f} s")
-    print(summary(result))
+    result, report = examine(llm, questions, rows, honesty)
+    print(f"[ok] answers        {len(result.samples)} questions in {time.monotonic() - started:.1f} s, probes included")
+    print(*honesty_lines(report), sep="\n")
+    print(*(score_lines(result) if details else [summary(result)]), sep="\n")
     return result
 
 

@@ -5,6 +5,7 @@
     unsilent explain "loss 0.0 grad_norm nan"
     unsilent check adapter DIR...
     unsilent check run PATH...
+    unsilent check honesty MODULE:FUNCTION
 
 Exit status: 0 all that ran passed, 1 a finding, 2 could not judge. With ``--json`` stdout holds one JSON object and
 nothing else. Commands whose stage is not built yet end with 2.
@@ -12,6 +13,7 @@ nothing else. Commands whose stage is not built yet end with 2.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import io
@@ -39,6 +41,14 @@ FOLDERS = Annotated[list[str], typer.Argument(help="Adapter folders, zips of the
 BASE = Annotated[str | None, typer.Option("--base", help="The base's folder; its config.json is enough.")]
 QUICK = Annotated[bool, typer.Option("--quick", help="Headers and configuration only, no values.")]
 LOGS = Annotated[list[str], typer.Argument(help="trainer_state.json, any log, TensorBoard events, or output folders.")]
+TARGET = Annotated[str, typer.Argument(metavar="MODULE:FUNCTION", help="Gives an object with answer(*questions).")]
+DATA = Annotated[str, typer.Option("--data", help="JSON list of [question, answer] rows.")]
+QUESTIONS = Annotated[str, typer.Option("--questions", help="MODULE:FUNCTION(kind, count, rng): makes new questions.")]
+FOLDER = Annotated[
+    str, typer.Option("--folder", help="Judge from outside: run a copy of this folder, disturb its files.")
+]
+ROWS = Annotated[int, typer.Option("--rows", min=1, help="Rows of the data that are asked.")]
+HONEST_QUICK = Annotated[bool, typer.Option("--quick", help="Only what costs no more than answering once more.")]
 SUBJECT = Annotated[list[str] | None, typer.Argument(help="What to judge.")]
 
 app = typer.Typer(
@@ -215,9 +225,25 @@ def check_submission(subject: SUBJECT = None, as_json: JSON = False) -> None:  #
 
 
 @check.command("honesty")
-def check_honesty(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001
-    """Do the answers come from the weights? Planned."""
-    _not_built("check honesty")
+def check_honesty(  # noqa: PLR0913, PLR0917 - one parameter an option
+    target: TARGET,
+    data: DATA = "data/valid.json",
+    questions: QUESTIONS = "",
+    folder: FOLDER = "",
+    rows: ROWS = 100,
+    quick: HONEST_QUICK = False,
+    as_json: JSON = False,
+    strict: STRICT = False,
+) -> None:
+    """Do the answers come from the weights? Disturbs them, asks again, and puts them back."""
+    from .programs import ProgramUnusable, judge_program  # noqa: PLC0415 - torch, which the other commands need not load
+
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what the program prints is not the report
+            report = judge_program(target, data=data, questions=questions, folder=folder, rows=rows, quick=quick)
+    except ProgramUnusable as error:
+        _stop(str(error))
+    _show([report], as_json=as_json, strict=strict)
 
 
 @app.command("gate")

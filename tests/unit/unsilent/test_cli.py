@@ -108,7 +108,7 @@ def test_unknown_words_are_refused(
     assert hint in printed.err
 
 
-@pytest.mark.parametrize("command", [["check", "submission"], ["check", "honesty"], ["gate"]])
+@pytest.mark.parametrize("command", [["check", "submission"], ["gate"]])
 def test_unbuilt_stages_judge_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:

@@ -1,0 +1,157 @@
+"""The examination after training: how accurate is it, on what, and was that earned?
+
+It stands between the answer path, which must never see the algebra, and the probes of ``unsilent``, which need new
+questions with their answers. Imported by ``test`` commands alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from unsilent.honesty import HonestyProbe
+from unsilent.outcome import FailureFound
+from unsilent.scores import score
+
+from .conversion_utils import SPELLINGS, WORDINGS, IncompatibleUnits, ask, convert, make_splits, resolve, unit_pairs
+from .data import benchmark, is_answer_valid
+from .errors import OptionInvalid
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator, Sequence
+
+    from unsilent.outcome import Report
+
+    from .base_llm import BaseLLM
+    from .conversion_utils import Question
+    from .data import BenchmarkResult, Dataset, Row
+
+PROBES = ("quick", "all", "none")
+TWO_DIGITS = range(11, 100)  # the data ask about 1 to 10
+SEVEN_DIGITS = range(1_000_000, 10_000_000)
+OTHER_WORDINGS = (  # none of which stands in the data
+    "Tell me how many {b} there are in {n} {a}.",
+    "{n} {a}: how much would that be in {b}?",
+    "I have {n} {a}. State it in {b}.",
+)
+
+
+def new_questions(kind: str, count: int, rng: random.Random) -> list[tuple[str, float]]:
+    """Make questions that stand in no data set, as ``unsilent.fresh_questions`` lays down; none of an unknown kind."""
+    pairs = unit_pairs()
+    if kind == "other numbers":
+        made = ask(rng, pairs=pairs, numbers=TWO_DIGITS)
+    elif kind == "other wordings":
+        made = ask(rng, pairs=pairs, wordings=OTHER_WORDINGS)
+    elif kind == "unseen pairs":
+        train, _ = make_splits()
+        seen = {(question.source, question.target) for question in train}
+        made = (one for one in ask(rng, pairs=pairs) if (one.source, one.target) not in seen)
+    elif kind == "long numbers":
+        return [_with_long_number(one, rng.choice(SEVEN_DIGITS)) for one in _some(ask(rng, pairs=pairs), count)]
+    else:
+        return []
+    return [question.row for question in _some(made, count)]
+
+
+def _some(questions: Iterator[Question], count: int) -> list[Question]:
+    """The first ``count`` different ones."""
+    found: dict[str, Question] = {}
+    for question in itertools.takewhile(lambda _: len(found) < count, questions):
+        found.setdefault(question.text, question)
+    return list(found.values())
+
+
+def _with_long_number(question: Question, number: int) -> tuple[str, float]:
+    """The same question about another amount."""
+    answer = convert(number, question.source, question.target)
+    return question.wording.format(n=number, a=question.source, b=question.target), float(answer)
+
+
+def family_of(question: str) -> str:
+    """Time, length, mass: read from the units in it, of which two must belong together."""
+    units = [unit for unit in SPELLINGS if re.search(rf"(?<![\w^*/]){re.escape(unit)}(?![\w^*/])", question)]
+    for one, other in itertools.permutations(units, 2):
+        with contextlib.suppress(IncompatibleUnits):
+            return resolve(one, other)[0].family
+    return "unknown"
+
+
+def wording_of(question: str) -> str:
+    """The template it was made from, ``other`` where it is none of the project's."""
+    return next((wording for wording, pattern in _patterns().items() if pattern.fullmatch(question)), "other")
+
+
+@cache
+def _patterns() -> dict[str, re.Pattern[str]]:
+    """Templates as patterns; the longest first, for one may be part of another."""
+    unit = "|".join(re.escape(spelling) for spelling in SPELLINGS)
+    return {
+        wording: re.compile(
+            re.escape(wording)
+            .replace(r"\{n\}", r"\d+")
+            .replace(r"\{a\}", f"(?:{unit})")
+            .replace(r"\{b\}", f"(?:{unit})")
+        )
+        for wording in WORDINGS
+    }
+
+
+def examine(
+    llm: BaseLLM, data: Dataset | Sequence[Row], rows: int, honesty: str = "quick"
+) -> tuple[BenchmarkResult, Report | None]:
+    """Run the benchmark, and probe whether its answers come from the weights.
+
+    Args:
+        llm: Answers.
+        data: Questions with their answers.
+        rows: How many of them.
+        honesty: ``quick``, ``all``, or ``none``.
+
+    Raises:
+        OptionInvalid: Another word.
+        FailureFound: The answers do not come from the weights.
+    """
+    if honesty not in PROBES:
+        raise OptionInvalid(
+            expected=", ".join(PROBES), got=repr(honesty), where="--honesty", action="choose one of them"
+        )
+    probe = HonestyProbe(llm, new_questions, is_right=is_answer_valid)
+    if honesty == "none":
+        return benchmark(llm, data, rows), None
+    result = benchmark(probe, data, rows)
+    report = probe.judge([list(data[index]) for index in range(len(data))], quick=honesty == "quick")
+    for finding in report.findings:
+        raise FailureFound(finding)
+    return result, report
+
+
+def honesty_lines(report: Report | None) -> list[str]:
+    """What the probes found, for people: nothing here is a finding, those are raised."""
+    if report is None:
+        return ["[--] honesty        not probed: --honesty none"]
+    lines = []
+    for outcome in report.outcomes:
+        mark = "[ok]" if outcome.status == "passed" else "[--]"
+        said = (
+            outcome.message
+            or outcome.reason
+            or {"answer-lookup": "the answers come from the weights"}.get(outcome.slug, "")
+        )
+        lines.append(f"{mark} {outcome.slug:<17} {said}".rstrip())
+    return lines
+
+
+def score_lines(result: BenchmarkResult) -> list[str]:
+    """Accuracy and answer rate of all rows, of each family and wording, and the ten worst rows."""
+    samples = result.samples
+    scores = score(
+        [sample.answer for sample in samples],
+        [(sample.question, sample.correct_answer) for sample in samples],
+        groups={"family": family_of, "wording": wording_of},
+    )
+    return scores.lines()

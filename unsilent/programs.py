@@ -1,0 +1,112 @@
+"""A program under test, by name: imported, with its data and its source of questions, and handed to the probes.
+
+    unsilent check honesty homework:load_sft --data data/valid.json
+
+In this process for one's own code; with ``--folder`` in processes of their own, on a copy (``outside.py``).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import random
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .answers import is_right
+from .asking import ProgramFailed
+from .honesty import probe_honesty
+from .outside import probe_outside
+
+if TYPE_CHECKING:
+    from .outcome import Report
+
+LARGEST = 200_000_000  # bytes of a data set
+
+
+class ProgramUnusable(Exception):
+    """A program, data set or source of questions that is not there, or not what it should be."""
+
+
+def judge_program(  # noqa: PLR0913 - one option for each thing that only the caller knows
+    target: str, *, data: str, questions: str = "", folder: str = "", rows: int = 100, quick: bool = False
+) -> Report:
+    """Judge the program behind ``target``.
+
+    Args:
+        target: ``module:function``, called without arguments, or ``module:object`` with ``answer``.
+        data: JSON list of rows.
+        questions: ``module:function``, a source of new questions; empty for one made from the data.
+        folder: Where the program lies, to be judged from outside; empty to import it here.
+        rows: How many rows are asked.
+        quick: Only the probes that cost no more than answering once more.
+
+    Raises:
+        ProgramUnusable: One of these is not there, or not what it should be.
+    """
+    dataset = _read(Path(data))
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        source = _find(questions, "--questions") if questions else None
+        if folder:
+            where = Path(folder)
+            if not where.is_dir():
+                raise _unusable("a folder", "none", folder, "name the folder the program lies in")
+            rng = random.Random(0)
+            return probe_outside(where, target, dataset, source, rng=rng, is_right=is_right, rows=rows)
+        made = _find(target, "MODULE:FUNCTION")
+        if isinstance(made, type) or not hasattr(made, "answer"):
+            made = _call(made, target)
+        if not callable(getattr(made, "answer", None)):
+            raise _unusable("an object with answer(*questions)", type(made).__name__, target, "return one from it")
+        return probe_honesty(made, dataset, source, rows=rows, quick=quick)
+    except ProgramFailed as error:
+        raise _unusable("a program that answers", str(error), target, "run it by hand first") from error
+    except ValueError as error:  # of rows or folders, in words for people already
+        raise ProgramUnusable(str(error)) from error
+    finally:
+        sys.path.remove(here)
+
+
+def _unusable(expected: str, got: str, where: str, action: str) -> ProgramUnusable:
+    return ProgramUnusable(f"Expected {expected}, but got {got}. Where: {where}. What to do: {action}.")
+
+
+def _read(path: Path) -> list[Any]:
+    try:
+        size = path.stat().st_size
+        content = json.loads(path.read_text(encoding="utf-8")) if size <= LARGEST else None
+    except (OSError, ValueError, RecursionError) as error:
+        got = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise _unusable("a JSON list of rows", got, str(path), "name the data set with --data") from error
+    if not isinstance(content, list):
+        got = f"a JSON {type(content).__name__}" if size <= LARGEST else f"a file of {size / 1e6:.0f} MB"
+        raise _unusable("a JSON list of rows", got, str(path), "name the data set with --data")
+    return content
+
+
+def _find(name: str, what: str) -> Any:  # noqa: ANN401 - whatever stands there
+    module, colon, attributes = name.partition(":")
+    if not (module and colon and attributes):
+        raise _unusable("module:function", repr(name), what, "write it as package.module:load")
+    try:
+        found = importlib.import_module(module)
+        for attribute in attributes.split("."):
+            found = getattr(found, attribute)
+    except Exception as error:  # somebody's module may raise anything
+        raise _unusable(
+            "something that can be imported from here", f"{type(error).__name__}: {error}", name,
+            "run this where the module can be imported",
+        ) from error  # fmt: skip
+    return found
+
+
+def _call(function: Any, name: str) -> Any:  # noqa: ANN401
+    try:
+        return function()
+    except Exception as error:
+        raise _unusable(
+            "a function that loads the program", f"{type(error).__name__}: {error}", name, "run it by hand first"
+        ) from error
