@@ -10,27 +10,34 @@ import contextlib
 import itertools
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from unsilent.evaluation import check_answers
 from unsilent.honesty import HonestyProbe
-from unsilent.outcome import FailureFound
+from unsilent.outcome import Report
+from unsilent.overlap import check_overlap
+from unsilent.prompts import check_prompt_bos, check_prompts
+from unsilent.scorers import check_score
 from unsilent.scores import score
+from unsilent.sent_prompts import read_sent_prompts
 
 from .conversion_utils import SPELLINGS, WORDINGS, IncompatibleUnits, ask, convert, make_splits, resolve, unit_pairs
 from .data import benchmark, is_answer_valid
 from .errors import OptionInvalid
+from .tokens import tokenize
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from unsilent.outcome import Report
+    from unsilent.outcome import Outcome
 
     from .base_llm import BaseLLM
     from .conversion_utils import Question
     from .data import BenchmarkResult, Dataset, Row
 
 PROBES = ("quick", "all", "none")
+PROMPTS = 3  # compared token by token; all are made by one function
 TWO_DIGITS = range(11, 100)  # the data ask about 1 to 10
 SEVEN_DIGITS = range(1_000_000, 10_000_000)
 OTHER_WORDINGS = (  # none of which stands in the data
@@ -101,48 +108,74 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     }
 
 
-def examine(
-    llm: BaseLLM, data: Dataset | Sequence[Row], rows: int, honesty: str = "quick"
-) -> tuple[BenchmarkResult, Report | None]:
-    """Run the benchmark, and probe whether its answers come from the weights.
+def examine(  # noqa: PLR0913 - one option for each thing that only the caller knows
+    llm: BaseLLM,
+    data: Dataset | Sequence[Row],
+    rows: int,
+    *,
+    train_rows: Sequence[Row] = (),
+    example: Callable[..., dict[str, str]] | None = None,
+    honesty: str = "quick",
+) -> tuple[BenchmarkResult, Report]:
+    """Run the benchmark, ask whether its figures mean what they say, and whether the answers come from the weights.
 
     Args:
         llm: Answers.
         data: Questions with their answers.
         rows: How many of them.
+        train_rows: What it was trained on; without them neither overlap nor prompts are judged.
+        example: Turns a training row into prompt and completion.
         honesty: ``quick``, ``all``, or ``none``.
 
     Raises:
         OptionInvalid: Another word.
-        FailureFound: The answers do not come from the weights.
     """
     if honesty not in PROBES:
         raise OptionInvalid(
             expected=", ".join(PROBES), got=repr(honesty), where="--honesty", action="choose one of them"
         )
+    listed = [list(data[index]) for index in range(len(data))]
     probe = HonestyProbe(llm, new_questions, is_right=is_answer_valid)
+    result = benchmark(llm if honesty == "none" else probe, data, rows)
+    outcomes = _judge_evaluation(llm, result, listed, train_rows, example)
     if honesty == "none":
-        return benchmark(llm, data, rows), None
-    result = benchmark(probe, data, rows)
-    report = probe.judge([list(data[index]) for index in range(len(data))], quick=honesty == "quick")
-    for finding in report.findings:
-        raise FailureFound(finding)
-    return result, report
+        return result, Report(llm.checkpoint.name, tuple(outcomes))
+    report = probe.judge(listed, quick=honesty == "quick")
+    return result, Report(llm.checkpoint.name, (*outcomes, *report.outcomes), report.cards)
 
 
-def honesty_lines(report: Report | None) -> list[str]:
-    """What the probes found, for people: nothing here is a finding, those are raised."""
-    if report is None:
-        return ["[--] honesty        not probed: --honesty none"]
+def _judge_evaluation(
+    llm: BaseLLM,
+    result: BenchmarkResult,
+    listed: Sequence[Sequence[Any]],
+    train_rows: Sequence[Row],
+    example: Callable[..., dict[str, str]] | None,
+) -> list[Outcome]:
+    """Answers that are numbers, scores that are finite, prompts as in training, rows that training has not shown."""
+    outcomes = [
+        check_answers([sample.answer for sample in result.samples]),
+        check_score({"accuracy": result.accuracy, "answer rate": result.answer_rate}),
+    ]
+    if train_rows and example:
+        shown = train_rows[:PROMPTS]
+        sent = read_sent_prompts(llm, [str(row[0]) for row in shown])
+        trained = [tokenize(llm.tokenizer, **example(*row)) for row in shown]
+        outcomes += [
+            check_prompts(llm.tokenizer, trained, sent),
+            check_prompt_bos(llm.tokenizer, sent),
+            check_overlap(train_rows, listed[: len(result.samples)]),
+        ]
+    return outcomes
+
+
+def outcome_lines(report: Report) -> list[str]:
+    """Every outcome, for people: what passed, what was found, and what could not be judged."""
+    marks = {"passed": "[ok]", "failed": "[!!]", "skipped": "[--]"}
+    told = {"answer-lookup": "the answers come from the weights"}
     lines = []
     for outcome in report.outcomes:
-        mark = "[ok]" if outcome.status == "passed" else "[--]"
-        said = (
-            outcome.message
-            or outcome.reason
-            or {"answer-lookup": "the answers come from the weights"}.get(outcome.slug, "")
-        )
-        lines.append(f"{mark} {outcome.slug:<17} {said}".rstrip())
+        said = outcome.message or outcome.reason or told.get(outcome.slug, "")
+        lines.append(f"{marks[outcome.status]} {outcome.slug:<22} {said}".rstrip())
     return lines
 
 

@@ -2,7 +2,8 @@
 
 ``FAILURES`` is the catalogue: one row for each known failure. ``TrainingGuard`` watches a Trainer, ``StepMonitor`` a
 loop of one's own; both raise ``FailureFound``. ``read_run`` judges what a training run wrote, ``inspect_adapter`` an
-adapter on disk. Nothing heavy is imported before it is used.
+adapter on disk, ``probe_honesty`` whether a program's answers come from its weights. Nothing heavy is imported before
+it is used.
 """
 
 from __future__ import annotations
@@ -13,11 +14,21 @@ if TYPE_CHECKING:
     from .adapters import inspect_adapter
     from .failures import FAILURES
     from .guard import TrainingGuard
+    from .honesty import probe_honesty
     from .monitor import StepMonitor
     from .outcome import FailureFound
     from .runs import read_run
 
-__all__ = ["FAILURES", "FailureFound", "StepMonitor", "TrainingGuard", "__version__", "inspect_adapter", "read_run"]
+__all__ = [
+    "FAILURES",
+    "FailureFound",
+    "StepMonitor",
+    "TrainingGuard",
+    "__version__",
+    "inspect_adapter",
+    "probe_honesty",
+    "read_run",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -26,6 +37,7 @@ _HOMES = {
     "StepMonitor": "monitor",
     "TrainingGuard": "guard",
     "inspect_adapter": "adapters",
+    "probe_honesty": "honesty",
     "read_run": "runs",
 }
 

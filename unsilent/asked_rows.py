@@ -23,7 +23,6 @@ WORDS = (
 NUMBER_WORDS = {word: str(number) for number, word in enumerate(WORDS.split())}
 # "3m" is "3 m"; digits behind a letter belong to it
 _GLUED = re.compile(r"((?<![\w.^*])\d[\d,]*(?:\.\d+)?)(?=[^\W\d])")
-_POWER = re.compile(r"(?<=[^\W\d])(?:\^|\*\*)(?=\d)")
 _SIGNED = re.compile(r"-?\.?\d")
 _SIGNIFICANT = ".3g"  # digits of an answer: files round theirs
 
@@ -46,7 +45,7 @@ class Asked:
 
     @cached_property
     def canonical(self) -> tuple[str, ...]:
-        """The same, with case, powers and numbers written in one way."""
+        """The same, with case and numbers written in one way."""
         return tuple(canonical_word(word) for word in self.words)
 
     @cached_property
@@ -73,8 +72,8 @@ def _bare(word: str) -> str:
 
 
 def canonical_word(word: str) -> str:
-    """Write a word in one way: small letters, no sign of a power, numbers as floats."""
-    small = _POWER.sub("", word.casefold())
+    """Write a word in one way: small letters, numbers as floats; cm^3 and cm**3 are two spellings of one unit."""
+    small = word.casefold()
     plain = NUMBER_WORDS.get(small, small).replace(",", "")
     number = number_word(plain)
     return plain if number is None else number

@@ -18,12 +18,12 @@ from homework.examination import (
     _with_long_number,
     examine,
     family_of,
-    honesty_lines,
     new_questions,
+    outcome_lines,
     score_lines,
     wording_of,
 )
-from unsilent.outcome import FailureFound, Report, passed, skipped
+from unsilent.outcome import Report, failed, passed, skipped
 
 TRAIN, VALID = make_splits()
 
@@ -76,45 +76,63 @@ def llm(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sft
     return sft.load(str(tmp_path / "sft"))
 
 
-def test_examination_is_benchmark_and_probe(llm: sft.SFTModel) -> None:
-    """One answer a row, and what the probes say of it."""
-    result, report = examine(llm, Dataset("valid"), 20)
-    assert report is not None
+def test_examination_is_benchmark_and_checks(llm: sft.SFTModel) -> None:
+    """One answer a row, and every outcome about them."""
+    train = Dataset("train").rows
+    result, report = examine(llm, Dataset("valid"), 20, train_rows=train, example=sft.format_example)
 
     assert len(result.samples) == 20
-    assert not report.findings
+    assert not [finding.slug for finding in report.findings if finding.slug != "no-numeric-answers"]
+    assert [outcome.slug for outcome in report.outcomes] == [
+        "no-numeric-answers",
+        "nan-score",
+        "prompt-mismatch",
+        "double-bos",
+        "train-valid-overlap",
+        "answer-lookup",
+        "answer-calculator",
+        "adapter-without-effect",
+    ]
 
 
 def test_probes_can_be_left_out(llm: sft.SFTModel) -> None:
-    """Which is said."""
-    result, report = examine(llm, Dataset("valid"), 5, "none")
+    """What costs nothing is judged all the same."""
+    result, report = examine(llm, Dataset("valid"), 5, honesty="none")
 
-    assert (len(result.samples), report) == (5, None)
-    assert honesty_lines(report) == ["[--] honesty        not probed: --honesty none"]
+    assert len(result.samples) == 5
+    assert [outcome.slug for outcome in report.outcomes] == ["no-numeric-answers", "nan-score"]
 
 
 def test_unknown_probes_are_refused(llm: sft.SFTModel) -> None:
     """With the words there are."""
     with pytest.raises(OptionInvalid, match="Expected quick, all, none, but got 'some'"):
-        examine(llm, Dataset("valid"), 5, "some")
+        examine(llm, Dataset("valid"), 5, honesty="some")
 
 
-def test_lookup_stops_the_examination(llm: sft.SFTModel) -> None:
+def test_lookup_is_found(llm: sft.SFTModel) -> None:
     """Whatever its accuracy."""
     known = dict(Dataset("valid").rows)  # type: ignore[arg-type] # rows of two
     llm.answer = lambda *questions: [known[one] for one in questions]  # type: ignore[method-assign] # the fault
+    _, report = examine(llm, Dataset("valid"), 20)
 
-    with pytest.raises(FailureFound, match="answer-lookup"):
-        examine(llm, Dataset("valid"), 20)
+    assert [finding.slug for finding in report.findings] == ["answer-lookup"]
 
 
 def test_lines_say_what_was_found() -> None:
-    """What passed, with what was noticed, and what could not be judged."""
-    report = Report("x", (passed("answer-lookup", "honesty"), skipped("answer-calculator", "honesty", "not asked")))
+    """What passed, with what was noticed, what failed, and what could not be judged."""
+    report = Report(
+        "x",
+        (
+            passed("answer-lookup", "honesty"),
+            skipped("answer-calculator", "honesty", "not asked"),
+            failed("nan-score", "evaluation", "Expected a number", {"score": "nan"}),
+        ),
+    )
 
-    assert honesty_lines(report) == [
-        "[ok] answer-lookup     the answers come from the weights",
-        "[--] answer-calculator not asked",
+    assert outcome_lines(report) == [
+        "[ok] answer-lookup          the answers come from the weights",
+        "[--] answer-calculator      not asked",
+        "[!!] nan-score              Expected a number",
     ]
 
 

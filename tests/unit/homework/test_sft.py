@@ -78,6 +78,7 @@ def test_train_saves_reloads_and_tests(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One command ends with the checklist and both figures; the folder holds exactly these files."""
+    monkeypatch.setattr("unsilent.evaluation.NIL", -1)  # so few steps teach no numbers
     assert run(monkeypatch, "train", "--output_dir", "out/sft", *OPTIONS) == 0
 
     printed = capsys.readouterr().out
@@ -88,7 +89,12 @@ def test_train_saves_reloads_and_tests(
         "loads",
         "parity",
         "answers",
-        "adapter-without-effect",  # after four steps there are no right answers to probe
+        "no-numeric-answers",
+        "nan-score",
+        "prompt-mismatch",
+        "double-bos",
+        "train-valid-overlap",
+        "adapter-without-effect",  # without right answers there is nothing to look up
     ]
     assert "accuracy 0." in printed
     assert sorted(path.name for path in (home / "out" / "sft").iterdir()) == [
@@ -105,16 +111,32 @@ def test_test_and_load_use_the_saved_adapter(
 ) -> None:
     """``test`` scores as many rows as asked for; ``load`` says base and dtype."""
     support.train_tiny(Path(str(home)) / "x", home / "sft", checkpoint="", max_steps=1)
-    assert run(monkeypatch, "test", "--ckpt-path", "./sft", "--rows", "5") == 0
+    assert run(monkeypatch, "test", "--ckpt-path", "./sft", "--rows", "4", "--details") == 0
     assert run(monkeypatch, "load", "--ckpt_path", "./sft") == 0
 
     printed = capsys.readouterr().out
-    assert "on 5 rows" in printed
+    assert "the worst 4, those without a number first:" in printed
     assert "dtype:      torch.float32" in printed
 
 
-def test_dev_part_is_kept_apart(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_test_ends_with_what_it_found(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An adapter that answers without numbers is a finding, and status 1; the figures are printed all the same."""
+    support.train_tiny(Path(str(home)) / "x", home / "sft", checkpoint="", max_steps=1)
+    assert run(monkeypatch, "test", "--ckpt-path", "./sft", "--honesty", "none") == 1
+
+    printed = capsys.readouterr()
+    assert "[!!] no-numeric-answers     Expected numbers for answers, but got 0 in 20." in printed.out
+    assert "on 20 rows" in printed.out
+    assert "error: [no-numeric-answers]" in printed.err
+
+
+def test_dev_part_is_kept_apart(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """With dev=True a fifth of train is not trained on, and that fifth is what the test asks."""
+    monkeypatch.setattr("unsilent.evaluation.NIL", -1)  # one step teaches no numbers
     result = sft.train_model(
         "./sft", precision="fp32", epochs=1, max_steps=1, warmup_steps=0, max_length=200, rank=2, effective_batch=4,
         dev=True,

@@ -63,7 +63,7 @@ def test_pairs_are_mostly_the_same_units() -> None:
 
     shown = {content(one) for one in train}
     truly = {index for index, one in enumerate(valid) if content(one) in shown}
-    assert (len(truly), len(found), len(truly & found)) == (525, 564, 495)
+    assert (len(truly), len(found), len(truly & found)) == (525, 561, 492)
 
 
 def test_direction_matters() -> None:
@@ -79,7 +79,7 @@ def test_direction_matters() -> None:
     [
         ("What is 1,000 m in km?", "what is 1000.0 m in km"),
         ("Convert 3m to cm", "Convert 3 m to cm."),
-        ("\u201cConvert three m\u00b2 to cm\u00b2\u201d", "convert 3 m^2 to cm**2"),
+        ("\u201cConvert three m\u00b2 to cm\u00b2\u201d", "convert 3 m2 to cm2"),
         ("Convert 3 m\u200b to cm", "Convert 3 m to cm"),
         ("Convert \uff13 m to cm", "Convert +3 m to cm -"),
         ("Convert -.5 m to cm!", "Convert -0.5 m to cm"),
