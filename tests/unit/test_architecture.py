@@ -136,6 +136,73 @@ def test_answer_path_cannot_reach_the_algebra() -> None:
         assert "augmentation" not in text
 
 
+# Where answers are made, and what knows right answers: no name that the first uses may lead to the second.
+ANSWERING = {".answer", ".generate", ".batched_generate", ".format_prompt", ".parse_answer", "load"}
+KNOWING = {"Dataset", "benchmark", "make_splits", "convert", "resolve", "ask", "vary", "variations", "new_questions"}
+
+
+Known = dict[str, list[tuple[str, ast.stmt]]]
+
+
+def definitions(package: Path) -> Known:
+    """Every function and class of a package by its name, every method as ``.name``, with the module it stands in."""
+    found: Known = {}
+    for path in sorted(package.glob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                found.setdefault(node.name, []).append((path.stem, node))
+            for method in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(method, ast.FunctionDef):
+                    found.setdefault(f".{method.name}", []).append((path.stem, method))
+    return found
+
+
+def reached_from(names: set[str], known: Known) -> tuple[set[str], set[str]]:
+    """Names and modules that the code under ``names`` mentions, and the code under these, and so on, with its imports.
+
+    Of attributes those of ``self`` and ``llm`` count: whose method ``path.resolve()`` is, nobody here can know.
+    """
+    reached, modules, left = set(names), set(), sorted(names)
+    while left:
+        for module, node in known[left.pop()]:
+            modules.add(module)
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.ImportFrom) and inner.level:
+                    modules |= {str(inner.module or ""), *(name.name for name in inner.names)} - {""}
+                name = str(getattr(inner, "id", None))
+                if isinstance(inner, ast.Attribute) and getattr(inner.value, "id", "") in {"self", "llm"}:
+                    name = f".{inner.attr}"
+                if name in known and name not in reached:
+                    reached.add(name)
+                    left.append(name)
+    return reached, modules
+
+
+def test_no_name_leads_from_answering_to_the_answers() -> None:
+    """Followed through every function of the package that an answering one mentions, whatever it is imported as."""
+    known = definitions(ROOT / "homework")
+    known = {name: [place for place in places if place[0] in ANSWER_PATH] or places for name, places in known.items()}
+    reached, modules = reached_from(ANSWERING, known)
+
+    assert {"find_adapter", "load_model", "cut_at_tag"} <= reached, "the walk goes nowhere"
+    assert not reached & KNOWING
+    assert not modules & {"conversion_utils", "augmentation", "examination", "unsilent"}
+
+
+def test_walk_finds_a_lookup(tmp_path: Path) -> None:
+    """The walk itself: a helper's helper that reads the data set is reached."""
+    (tmp_path / "one.py").write_text(
+        "from .two import helped\n\nclass LLM:\n    def answer(self, *asked):\n        return helped(asked)\n"
+    )
+    (tmp_path / "two.py").write_text(
+        "def helped(asked):\n    from .data import Dataset\n    return Dataset('valid')\n\nclass Dataset:\n    pass\n"
+    )
+    reached, modules = reached_from({".answer"}, definitions(tmp_path))
+
+    assert "Dataset" in reached
+    assert modules == {"one", "two", "data", "Dataset"}
+
+
 def test_wheel_holds_unsilent_alone() -> None:
     """Homework is run from the checkout and never installed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
