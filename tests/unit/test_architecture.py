@@ -152,7 +152,7 @@ def definitions(package: Path) -> Known:
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 found.setdefault(node.name, []).append((path.stem, node))
             for method in node.body if isinstance(node, ast.ClassDef) else ():
-                if isinstance(method, ast.FunctionDef):
+                if isinstance(method, ast.FunctionDef) and not method.decorator_list:  # a property is data
                     found.setdefault(f".{method.name}", []).append((path.stem, method))
     return found
 
