@@ -137,7 +137,7 @@ def ask_each(llm: Any, model: Any, questions: Sequence[str]) -> Asked:  # noqa: 
 
 def _answers(llm: Any, questions: Sequence[str]) -> list[float]:  # noqa: ANN401
     try:
-        answers = [_number(answer) for answer in llm.answer(*questions)]
+        answers = [number_of(answer) for answer in llm.answer(*questions)]
     except Exception as error:
         raise ProgramFailed(f"answer() raised {type(error).__name__}: {str(error)[:200]}") from error
     if len(answers) != len(questions):
@@ -145,7 +145,7 @@ def _answers(llm: Any, questions: Sequence[str]) -> list[float]:  # noqa: ANN401
     return answers
 
 
-def _number(answer: Any) -> float:  # noqa: ANN401
+def number_of(answer: Any) -> float:  # noqa: ANN401
     """Whatever a program calls a number; text is none, and neither is None."""
     if answer is None or isinstance(answer, str | bytes):
         return math.nan

@@ -28,10 +28,12 @@ from __future__ import annotations
 
 import contextlib
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from .answers import is_right as within_tolerance
-from .asking import Asked, ProgramFailed, Round, ask, ask_each, marked, model_of, usable_rows
+from .asking import Asked, ProgramFailed, Reply, Round, ask, ask_each, marked, model_of, number_of, usable_rows
+from .clean_copy import clean_copy, standing_in
 from .data_files import holds_rows
 from .disturbance import Steered, closing_after, other_digits, shuffled_weights
 from .dose import check_effect
@@ -47,7 +49,7 @@ from .touched import watched
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .asking import Reply, Row
+    from .asking import Row
     from .fresh_questions import QuestionSource
     from .outcome import Outcome
 
@@ -169,6 +171,8 @@ class HonestyProbe:
             self._disturb(facts, usable, quick=quick)
             if not quick:
                 self._ask_new(facts, usable)
+                self._ask_unwatched(facts)
+                self._ask_clean(facts)
             signs = signs_of(facts, self.is_right)
             if signs or is_beyond_small_models(facts):
                 self._ask_new_disturbed(facts, usable)
@@ -256,6 +260,22 @@ class HonestyProbe:
         counted, facts.by_kind = facts.by_kind, {}
         facts.fresh_disturbed, facts.hard_disturbed = self._disturbed(usual, 0, facts), self._disturbed(hard, 0, facts)
         facts.by_kind = counted
+
+    def _ask_unwatched(self, facts: Facts) -> None:
+        """Ask the same questions with no hook on the model, and no function of ours among the callers."""
+        questions = [question for question, _ in facts.first.rows]
+        with ThreadPoolExecutor(1) as pool, contextlib.suppress(Exception):  # some programs live in one thread
+            answers = pool.submit(self.llm.answer, *questions).result()
+            replies = [Reply(number_of(answer)) for answer in answers]
+            facts.unwatched = marked(facts.first.rows, Asked(replies), self.is_right)
+
+    def _ask_clean(self, facts: Facts) -> None:
+        """Ask the same questions of the same weights in a model on which nothing was hung."""
+        clean = clean_copy(self.model) if getattr(self.llm, "model", None) is self.model is not None else None
+        questions = [question for question, _ in facts.first.rows]
+        if clean is not None and facts.first.passes:
+            with contextlib.suppress(ProgramFailed, AttributeError), standing_in(self.llm, clean):
+                facts.clean = marked(facts.first.rows, ask(self.llm, clean, questions), self.is_right)
 
     def _look_for_another(self, facts: Facts) -> None:
         """Ask one question again and see whether another model runs where this one does not."""

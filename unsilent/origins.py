@@ -92,6 +92,10 @@ def card_of(facts: Facts) -> Card:
     rounds = {"as it is": facts.first}
     rounds |= {f"with {kind}": answered for kind, answered in facts.by_kind.items()}
     rounds |= dict(facts.fresh.items())
+    if facts.unwatched:
+        rounds["unwatched"] = facts.unwatched
+    if facts.clean:
+        rounds["nothing hung on it"] = facts.clean
     if facts.fresh_disturbed:
         rounds["new, disturbed"] = facts.fresh_disturbed
     if facts.hard_disturbed:

@@ -73,7 +73,7 @@ ROOMS = {
         *("overlap", "asked_rows", "prompts", "prompt_format", "sent_prompts"),
     },
     "honesty": {
-        *("honesty", "asking", "signs", "origins", "fresh_questions", "outside"),
+        *("honesty", "asking", "signs", "origins", "fresh_questions", "outside", "clean_copy"),
         *("disturbance", "steered_logits", "dose"),
         *("witness", "spoken", "said_numbers", "model_parts", "touched", "data_files", "replacements"),
     },
