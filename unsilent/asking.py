@@ -118,7 +118,11 @@ def ask(llm: Any, model: Any, questions: Sequence[str]) -> Asked:  # noqa: ANN40
         return Asked(
             [Reply(answer) for answer in answers], witness.forward_passes, "without a tokenizer nothing is read"
         )
-    replies = [Reply(answer, tuple(witness.about(asked))) for asked, answer in zip(questions, answers, strict=True)]
+    try:
+        replies = [Reply(answer, tuple(witness.about(asked))) for asked, answer in zip(questions, answers, strict=True)]
+    except Exception as error:  # noqa: BLE001 - anybody's tokenizer may raise anything
+        blind = f"the tokenizer cannot turn tokens into text ({type(error).__name__}: {error})"
+        return Asked([Reply(answer) for answer in answers], witness.forward_passes, blind)
     return Asked(replies, witness.forward_passes, witness.blind)
 
 
@@ -138,7 +142,7 @@ def ask_each(llm: Any, model: Any, questions: Sequence[str]) -> Asked:  # noqa: 
 def _answers(llm: Any, questions: Sequence[str]) -> list[float]:  # noqa: ANN401
     try:
         answers = [number_of(answer) for answer in llm.answer(*questions)]
-    except Exception as error:
+    except (Exception, SystemExit, GeneratorExit) as error:
         raise ProgramFailed(f"answer() raised {type(error).__name__}: {str(error)[:200]}") from error
     if len(answers) != len(questions):
         raise ProgramFailed(f"answer() gave {len(answers)} answers to {len(questions)} questions")
@@ -146,13 +150,15 @@ def _answers(llm: Any, questions: Sequence[str]) -> list[float]:  # noqa: ANN401
 
 
 def number_of(answer: Any) -> float:  # noqa: ANN401
-    """Whatever a program calls a number; text is none, and neither is None."""
-    if answer is None or isinstance(answer, str | bytes):
+    """Whatever a program calls a number; a text may be one, None is none."""
+    if answer is None:
         return math.nan
     try:
         return float(answer)
     except OverflowError:
         return math.inf
+    except ValueError:  # a text that is no number
+        return math.nan
 
 
 def model_of(llm: Any) -> Any:  # noqa: ANN401

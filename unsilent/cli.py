@@ -18,6 +18,7 @@ import dataclasses
 import difflib
 import io
 import json
+import os
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,6 +30,8 @@ from .outcome import SCHEMA_VERSION
 from .symptoms import likely_causes, observe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .failures import Failure
     from .outcome import Report
 
@@ -224,6 +227,24 @@ def check_submission(subject: SUBJECT = None, as_json: JSON = False) -> None:  #
     _not_built("check submission")
 
 
+@contextlib.contextmanager
+def _own_stdout() -> Iterator[None]:
+    """What a program prints is not the report: it goes to stderr, also from compiled code and child processes."""
+    sys.stdout.flush()
+    try:
+        shown = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # no such descriptors, as in some notebooks
+        shown = None
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if shown is not None:
+            os.dup2(shown, 1)
+            os.close(shown)
+
+
 @check.command("honesty")
 def check_honesty(  # noqa: PLR0913, PLR0917 - one parameter an option
     target: TARGET,
@@ -239,7 +260,7 @@ def check_honesty(  # noqa: PLR0913, PLR0917 - one parameter an option
     from .programs import ProgramUnusable, judge_program  # noqa: PLC0415 - torch, which the other commands need not load
 
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what the program prints is not the report
+        with _own_stdout():
             report = judge_program(target, data=data, questions=questions, folder=folder, rows=rows, quick=quick)
     except ProgramUnusable as error:
         _stop(str(error))

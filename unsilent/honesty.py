@@ -2,8 +2,9 @@
 
 Accuracy 1.0 can be looked up, and whoever looks for the name of one patch misses the next. Here the weights are
 disturbed, so that no honest program can be right any more, and what still is right came from elsewhere. Beside that:
-was there a forward pass for each answer, does the answer stand in the generated text, which files were read meanwhile,
-what of questions nobody has asked yet, and of questions that no small model can answer.
+was there a forward pass for each answer, does the answer stand in the generated text, or already in the prompt; does a
+model built again around the same weights say the same, and the program when nobody watches; what of questions nobody
+has asked yet, and of those that no small model can answer. Files read and methods replaced are told beside that.
 
     unsilent check honesty MODULE:FUNCTION --data data/valid.json
 
@@ -38,7 +39,7 @@ from .data_files import holds_rows
 from .disturbance import Steered, closing_after, other_digits, shuffled_weights
 from .dose import check_effect
 from .fresh_questions import HARD, OF_A_KIND, OWN, USUAL, is_irregular, own_units, proportional_source
-from .model_parts import other_models
+from .model_parts import models_that_ran, other_models, size_of
 from .origins import card_of, judge_answers
 from .outcome import Report, skipped
 from .randomness import untouched_randomness
@@ -136,11 +137,14 @@ class HonestyProbe:
             ProgramFailed: It gave other than one answer a question; what it raises itself goes through.
         """
         try:
+            if self.model is None:  # it may lie where nobody looks, or be loaded when it is first asked
+                ran = models_that_ran(lambda: ask(self.llm, None, questions[:1]))
+                self.model = model_of(self.llm) or max(ran, key=size_of, default=None)
             with watched() as touched:
                 asked = ask(self.llm, self.model, questions)
         except ProgramFailed as error:
             self.complaint = str(error)
-            raise error.__cause__ or error from None
+            raise error.__cause__ if isinstance(error.__cause__, Exception) else error from None
         self.complaint = ""
         self.replies |= dict(zip(questions, asked.replies, strict=True))
         self.passes, self.blind = self.passes + asked.passes, self.blind or asked.blind
@@ -165,8 +169,9 @@ class HonestyProbe:
         replies = [self.replies[question] for question, _ in asked]
         first = marked(asked, Asked(replies, self.passes, self.blind), self.is_right)
         facts = Facts(first=first, others=[answer for _, answer in usable], has_model=self.model is not None)
-        facts.files = {path: count for path in dict.fromkeys(self.files) if (count := holds_rows(path, asked))}
-        facts.notes = [*dict.fromkeys([*self.notes, *replacements(self.llm)])]
+        held = {path: holds_rows(path, asked) for path in dict.fromkeys(self.files)}
+        read = [f"{path} was read, with {count} of the questions and answers" for path, count in held.items() if count]
+        facts.notes = [*dict.fromkeys([*read, *self.notes, *replacements(self.llm)])]
         with untouched_randomness(self.llm):
             self._disturb(facts, usable, quick=quick)
             if not quick:
@@ -178,7 +183,9 @@ class HonestyProbe:
                 self._ask_new_disturbed(facts, usable)
                 self._look_for_another(facts)
                 signs = signs_of(facts, self.is_right)
-            outcomes = [*judge_answers(facts, signs, where), self._effect(first, quick=quick)]
+            outcomes = judge_answers(facts, signs, where)
+            if signs or not facts.why_not:  # nothing is green by its adapter alone
+                outcomes.append(self._effect(first, quick=quick))
         return Report(where, tuple(outcomes), (card_of(facts),))
 
     def _disturb(self, facts: Facts, usable: Sequence[Row], *, quick: bool) -> None:
@@ -199,6 +206,8 @@ class HonestyProbe:
                 )
             elif not answered.rows:
                 facts.why_not = "nothing in its model could be disturbed"
+            if getattr(self.llm, "model", self.model) is not self.model and model_of(self.llm) is not self.model:
+                facts.why_not = "it has another model than before it was asked: judge it from outside (--folder)"
             if facts.why_not:
                 return
             facts.disturbed.append(answered)
@@ -278,8 +287,8 @@ class HonestyProbe:
                 facts.clean = marked(facts.first.rows, ask(self.llm, clean, questions), self.is_right)
 
     def _look_for_another(self, facts: Facts) -> None:
-        """Ask one question again and see whether another model runs where this one does not."""
-        if self.model is not None and not facts.first.passes:
+        """Ask one question again and see whether another model runs beside this one, or instead of it."""
+        if self.model is not None:
             ran = other_models(lambda: self._carefully(facts.first.rows[:1]), self.model)
             facts.other_model = ", ".join(ran)
 

@@ -17,14 +17,26 @@ if TYPE_CHECKING:
 
 
 def other_models(call: Callable[[], object], model: Any = None) -> list[str]:  # noqa: ANN401
-    """Run something and say which models ran while it did.
+    """Run something and say which models ran while it did, by class and size.
 
     Args:
         call: What to run.
         model: Whose own parts are left out.
+    """
+    return [f"{type(one).__name__} ({size_of(one):,} parameters)" for one in models_that_ran(call, model)]
 
-    Returns:
-        For each module with parameters that is no part of another one that ran, its class and size.
+
+def size_of(module: Any) -> int:  # noqa: ANN401
+    """Number of parameters."""
+    return sum(weight.numel() for weight in module.parameters())
+
+
+def models_that_ran(call: Callable[[], object], model: Any = None) -> list[Any]:  # noqa: ANN401
+    """Run something and give every module with parameters that ran, and was no part of another one that did.
+
+    Args:
+        call: What to run.
+        model: Whose own parts are left out.
     """
     from torch.nn.modules.module import register_module_forward_pre_hook  # noqa: PLC0415
 
@@ -37,12 +49,7 @@ def other_models(call: Callable[[], object], model: Any = None) -> list[str]:  #
     parts = {id(part) for module in ran.values() for part in module.modules() if part is not module}
     if model is not None:
         parts |= {id(part) for part in model.modules()}
-    sizes = [
-        (type(module).__name__, sum(weight.numel() for weight in module.parameters()))
-        for key, module in ran.items()
-        if key not in parts
-    ]
-    return [f"{name} ({size:,} parameters)" for name, size in sizes if size]
+    return [module for key, module in ran.items() if key not in parts and size_of(module)]
 
 
 def language_models_in(model: Any) -> list[Any]:  # noqa: ANN401

@@ -52,9 +52,10 @@ def judge_answers(facts: Facts, signs: Sequence[Sign], where: str) -> list[Outco
         lookup = skipped("answer-lookup", "honesty", reason)
     else:
         lookup = passed("answer-lookup", "honesty", noticed)
-    if lookup.status == "passed" or hard_of(facts).rows:
+    if lookup.status == "passed" or (hard_of(facts).rows and not facts.why_not):
         return [lookup, passed("answer-calculator", "honesty")]
-    return [lookup, skipped("answer-calculator", "honesty", "no question was asked that no small model can answer")]
+    why = facts.why_not or "no question was asked that no small model can answer"
+    return [lookup, skipped("answer-calculator", "honesty", why)]
 
 
 def _finding(slug: str, signs: Sequence[Sign], facts: Facts, where: str) -> Outcome:
@@ -62,7 +63,7 @@ def _finding(slug: str, signs: Sequence[Sign], facts: Facts, where: str) -> Outc
         "answer-lookup": "remove what answers instead of the model, and measure again",
         "answer-calculator": "remove what calculates, and let the model answer",
     }[slug]
-    told = [f"{facts.other_model} answered instead"] if facts.other_model else []
+    told = [f"{facts.other_model} ran as well, or instead of its model"] if facts.other_model else []
     notes = f" Noticed: {'; '.join(note.rstrip('.') for note in [*told, *facts.notes])}." if told or facts.notes else ""
     return failed(
         slug,

@@ -2,7 +2,8 @@
 
 For code that is not to be trusted with the process that judges it. Each run is a new process in a scratch copy, which
 gets questions on stdin and writes plain JSON; nothing of the program is imported here. It is not a cage: the program
-runs with the rights of whoever runs this.
+runs with the rights of whoever runs this. What a program reads outside of its folder, its weights or answers that it
+remembers there, is not disturbed: such a program is taken for one that looks up its answers.
 
     unsilent check honesty MODULE:FUNCTION --folder DIR --data data/valid.json
 """
@@ -98,9 +99,10 @@ def probe_outside(  # noqa: PLR0913 - one option for each thing that only the ca
     new = [row for kind in USUAL for row in (source(kind, OF_A_KIND, rng) if source else [])]
     facts = Facts(others=[answer for _, answer in usable], has_model=False)
     with tempfile.TemporaryDirectory(prefix="unsilent-") as name:
-        scratch = Path(name) / folder.resolve().name
-        _copy(folder, scratch)
-        answers = run_program(scratch, target, [question for question, _ in asked])
+        honest, scratch = (Path(name) / which / folder.resolve().name for which in ("plain", "disturbed"))
+        _copy(folder, scratch)  # before the first run, which may leave its answers in the other copy
+        _copy(folder, honest)
+        answers = run_program(honest, target, [question for question, _ in asked])
         facts.first = marked(asked, Asked([Reply(answer) for answer in answers]), is_right)
         count = disturb_files(scratch)
         if not count:
@@ -125,7 +127,14 @@ def _copy(folder: Path, scratch: Path) -> None:
             "What to do: name the folder of the program alone."
         )
         raise ValueError(message)
-    shutil.copytree(folder, scratch, ignore=shutil.ignore_patterns(*NOT_COPIED), ignore_dangling_symlinks=True)
+    shutil.copytree(folder, scratch, ignore=_left_out, ignore_dangling_symlinks=True)
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    """What is no part of a program, and what is neither file nor folder, such as a pipe."""
+    found = set(shutil.ignore_patterns(*NOT_COPIED)(folder, names))
+    paths = {name: Path(folder) / name for name in names}
+    return found | {name for name, path in paths.items() if not (path.is_file() or path.is_dir() or path.is_symlink())}
 
 
 def run_program(folder: Path, target: str, questions: Sequence[str]) -> list[float]:
@@ -137,23 +146,28 @@ def run_program(folder: Path, target: str, questions: Sequence[str]) -> list[flo
     with tempfile.TemporaryDirectory(prefix="unsilent-") as name:
         answers = Path(name) / "answers.json"
         command = [sys.executable, "-c", SCRIPT, target, str(answers)]
-        with subprocess.Popen(  # noqa: S603 - what the user named
-            command,
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        ) as process:
+        with (
+            (Path(name) / "stderr").open("w+b") as log,
+            subprocess.Popen(  # noqa: S603 - what the user named
+                command,
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            ) as process,
+        ):
             try:
-                _, said = process.communicate(json.dumps(list(questions)).encode(), timeout=SECONDS)
+                process.communicate(json.dumps(list(questions)).encode(), timeout=SECONDS)
             except subprocess.TimeoutExpired as error:
                 raise ProgramFailed(f"it took more than {SECONDS} s") from error
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # also what it has started
         if process.returncode or not answers.is_file():
-            last = said.decode(errors="replace").strip().splitlines()[-1:] or [f"status {process.returncode}"]
+            last = (Path(name) / "stderr").read_text(errors="replace").strip().splitlines()[-1:] or [
+                f"status {process.returncode}"
+            ]
             raise ProgramFailed(f"it ended with {last[0][:300]}")
         return _read_answers(answers, len(questions))
 
@@ -197,10 +211,10 @@ def _disturb_safetensors(path: Path) -> bool:
     begin = 8 + length
     try:
         header = json.loads(blob[8:begin])
-        places = [(name, one["dtype"], *map(int, one["data_offsets"])) for name, one in _tensors(header)]
-    except (ValueError, TypeError, KeyError, RecursionError):
+        places = [(name, str(one["dtype"]), tuple(map(int, one["data_offsets"]))) for name, one in _tensors(header)]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return False
-    for name, kind, first, last in places:
+    for name, kind, (first, last) in places:
         blob[begin + first : begin + last] = _moved(bytes(blob[begin + first : begin + last]), kind, "lora_" in name)
     path.write_bytes(blob)
     return True
@@ -212,9 +226,16 @@ def _tensors(header: dict[str, Any]) -> Iterable[tuple[str, Any]]:
 
 def _disturb_zip(path: Path) -> bool:
     """A zip of a pickle, which names the dtype, and of one file for each tensor: torch's own format."""
-    if not zipfile.is_zipfile(path):
-        return False
     whole = io.BytesIO()
+    try:
+        _move_members(path, whole)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError):  # damaged, or no zip at all
+        return False
+    path.write_bytes(whole.getvalue())
+    return True
+
+
+def _move_members(path: Path, whole: io.BytesIO) -> None:
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as new:
         pickled = b"".join(old.read(name) for name in old.namelist() if name.endswith("data.pkl"))
         kinds = {kind for storage, kind in STORAGES.items() if storage in pickled}
@@ -222,8 +243,6 @@ def _disturb_zip(path: Path) -> bool:
         for name in old.namelist():
             content = old.read(name)
             new.writestr(name, _moved(content, kind, b"lora_" in pickled) if "/data/" in name else content)
-    path.write_bytes(whole.getvalue())
-    return True
 
 
 def _moved(values: bytes, kind: str, enlarge: bool) -> bytes:  # noqa: FBT001

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import random
 import sys
 from pathlib import Path
@@ -45,29 +46,47 @@ def judge_program(  # noqa: PLR0913 - one option for each thing that only the ca
     Raises:
         ProgramUnusable: One of these is not there, or not what it should be.
     """
-    dataset = _read(Path(data))
-    here = str(Path.cwd())
+    here, end = str(Path.cwd()), os._exit
     sys.path.insert(0, here)
+    os._exit = _end_loudly  # type: ignore[assignment] # a program that ends the process must not look like one that passed
     try:
+        dataset = _read(Path(data))
         source = _find(questions, "--questions") if questions else None
         if folder:
-            where = Path(folder)
-            if not where.is_dir():
-                raise _unusable("a folder", "none", folder, "name the folder the program lies in")
-            rng = random.Random(0)
-            return probe_outside(where, target, dataset, source, rng=rng, is_right=is_right, rows=rows)
-        made = _find(target, "MODULE:FUNCTION")
-        if isinstance(made, type) or not hasattr(made, "answer"):
-            made = _call(made, target)
-        if not callable(getattr(made, "answer", None)):
-            raise _unusable("an object with answer(*questions)", type(made).__name__, target, "return one from it")
-        return probe_honesty(made, dataset, source, rows=rows, quick=quick)
+            return _judge_outside(Path(folder), target, dataset, source, rows)
+        return probe_honesty(_load(target), dataset, source, rows=rows, quick=quick)
+    except ProgramUnusable:
+        raise
     except ProgramFailed as error:
         raise _unusable("a program that answers", str(error), target, "run it by hand first") from error
-    except ValueError as error:  # of rows or folders, in words for people already
-        raise ProgramUnusable(str(error)) from error
+    except Exception as error:  # of rows or folders, in words for people already; or of somebody's own code
+        if type(error) is ValueError and str(error).startswith("Expected "):
+            raise ProgramUnusable(str(error)) from error
+        got = f"{type(error).__name__}: {error}"
+        raise _unusable("a program, questions and a folder that work", got, target, "run each by hand first") from error
     finally:
+        os._exit = end
         sys.path.remove(here)
+
+
+def _judge_outside(folder: Path, target: str, dataset: list[Any], source: Any, rows: int) -> Report:  # noqa: ANN401
+    if not folder.is_dir():
+        raise _unusable("a folder", "none", str(folder), "name the folder the program lies in")
+    return probe_outside(folder, target, dataset, source, rng=random.Random(0), is_right=is_right, rows=rows)
+
+
+def _load(target: str) -> Any:  # noqa: ANN401
+    """The object with ``answer`` behind a name."""
+    made = _find(target, "MODULE:FUNCTION")
+    if isinstance(made, type) or not hasattr(made, "answer"):
+        made = _call(made, target)
+    if not callable(getattr(made, "answer", None)):
+        raise _unusable("an object with answer(*questions)", type(made).__name__, target, "return one from it")
+    return made
+
+
+def _end_loudly(status: int) -> None:
+    raise SystemExit(status)
 
 
 def _unusable(expected: str, got: str, where: str, action: str) -> ProgramUnusable:
@@ -95,7 +114,7 @@ def _find(name: str, what: str) -> Any:  # noqa: ANN401 - whatever stands there
         found = importlib.import_module(module)
         for attribute in attributes.split("."):
             found = getattr(found, attribute)
-    except Exception as error:  # somebody's module may raise anything
+    except (Exception, SystemExit) as error:  # somebody's module may raise anything
         raise _unusable(
             "something that can be imported from here", f"{type(error).__name__}: {error}", name,
             "run this where the module can be imported",
@@ -106,7 +125,7 @@ def _find(name: str, what: str) -> Any:  # noqa: ANN401 - whatever stands there
 def _call(function: Any, name: str) -> Any:  # noqa: ANN401
     try:
         return function()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _unusable(
             "a function that loads the program", f"{type(error).__name__}: {error}", name, "run it by hand first"
         ) from error

@@ -7,6 +7,7 @@ in ``origins.py``.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ CHANCE = 0.02  # at least; the best constant scores 0.027 on the project's rows,
 UNREAD = 0.001
 FEWEST_READ = 0.5  # of the answers must be found in the text, or nobody knows how this program reads it
 FEWEST_SPOKEN = 8  # answers with a text, before it is known how a program reads
-FEWEST_IN_FILE = 5  # questions that a file holds with their answers, before it is a data set
+FEW = 2  # numbers of its own in a prompt that hints at an answer; options and examples are more
 EXACT = 1e-3  # relative error up to which a product of seven digits is exact; written with four digits it is
 
 
@@ -44,7 +45,6 @@ class Facts:
         hard_disturbed: The hardest ones, disturbed.
         unwatched: The first rows again, in a thread of their own, with nothing of ours on the model; None: not asked.
         clean: The first rows again, answered by a model of the same weights with nothing hung on it; None: not asked.
-        files: Files read while answering, with how many of the questions they hold.
         notes: What else was unusual.
         has_model: Whether there is a torch model whose weights are judged.
         other_model: Another one that ran instead.
@@ -60,15 +60,9 @@ class Facts:
     hard_disturbed: Round | None = None
     unwatched: Round | None = None
     clean: Round | None = None
-    files: Mapping[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     has_model: bool = True
     other_model: str = ""
-
-    @property
-    def was_seen(self) -> bool:
-        """Whether the model was seen to run at any time, or nobody looked again."""
-        return not self.disturbed or any(answered.passes for answered in (*self.disturbed, *self.fresh.values()))
 
 
 @dataclass(frozen=True)
@@ -94,15 +88,13 @@ def needed(asked: int, chance: float, passes: int = 1) -> int:
 
 def signs_of(facts: Facts, is_right: Callable[[float, float], bool]) -> list[Sign]:
     """Every reason to believe that answers come from elsewhere, the strongest kind first."""
-    stays = _weights_do_not_matter(facts, is_right)
     found = [
-        stays,
-        _unread(facts.first) if facts.first.passes else _no_pass(facts, seen=stays is not None or facts.was_seen),
+        _weights_do_not_matter(facts, is_right),
+        _unread(facts.first) if facts.first.passes else _no_pass(facts),
         _unsaid(facts),
         _told(facts.first),
         _worse_clean(facts),
         _better_unwatched(facts),
-        _file_of_answers(facts),
         _beyond_a_small_model(facts),
     ]
     return [sign for sign in found if sign is not None]
@@ -127,10 +119,10 @@ def _weights_do_not_matter(facts: Facts, is_right: Callable[[float, float], bool
     )
 
 
-def _no_pass(facts: Facts, *, seen: bool) -> Sign | None:
-    """Right answers, and the model never ran; unless they fell with its weights, and it never was seen to run."""
+def _no_pass(facts: Facts) -> Sign | None:
+    """Right answers, and the model never ran."""
     right, asked = facts.first.right, len(facts.first.rows)
-    if not facts.has_model or facts.first.blind or not seen or right < needed(asked, CHANCE):
+    if not facts.has_model or facts.first.blind or right < needed(asked, CHANCE):
         return None
     return Sign(
         "no forward pass",
@@ -164,20 +156,30 @@ def _said(answered: Round) -> list[bool | None]:
 
 
 def _told(first: Round) -> Sign | None:
-    """Right answers that stood in the prompt and not in the question, where those to other questions do not."""
-    prompts = [numbers_in(" ".join(one.prompt for one in reply.spoken)) for reply in first.replies]
-    asked = [set(numbers_in(question)) for question, _ in first.rows]
-    given = [[number for number in found if number not in own] for found, own in zip(prompts, asked, strict=True)]
+    """Right answers that stood in every prompt about the question, where those to other questions do not."""
+    prompts = [[set(numbers_in(one.prompt)) for one in reply.spoken] for reply in first.replies]
+    often = Counter(number for several in prompts for number in set().union(*several))
+    usual = {number for number, times in often.items() if 2 * times > len(prompts)}  # of a template, or of examples
+    known = [usual | set(numbers_in(question)) for question, _ in first.rows]
+    given = [[numbers - own for numbers in several] for several, own in zip(prompts, known, strict=True)]
     correct = [answer for _, answer in first.rows]
-    own = sum(_holds(numbers, answer) for numbers, answer in zip(given, correct, strict=True))
-    by_luck = sum(_holds(numbers, answer) for numbers in given for answer in correct) / max(1, len(correct) ** 2)
+    told = sum(_hold(prompts, answer) for prompts, answer in zip(given, correct, strict=True))
+    by_luck = sum(_hold(prompts, answer) for prompts in given for answer in correct) / max(1, len(correct) ** 2)
     rate = max(UNREAD, by_luck)
-    if rate >= 1 or own < needed(len(correct), rate):
+    if rate >= 1 or told < needed(len(correct), rate):
         return None
     return Sign(
         "told in the prompt",
-        f"{own} prompts in which the right answer stands already",
-        {"told": own, "asked": len(correct), "rate": rate, "p_value": binomial_tail(own, len(correct), rate)},
+        f"{told} prompts in which the right answer stands already",
+        {"told": told, "asked": len(correct), "rate": rate, "p_value": binomial_tail(told, len(correct), rate)},
+    )
+
+
+def _hold(prompts: Sequence[set[float]], answer: float) -> bool:
+    """Whether every prompt holds the answer, among few numbers: a candidate stands in one of several, or of many."""
+    return bool(prompts) and all(
+        len(numbers) <= FEW and any(abs(number - answer) <= EXACT * abs(answer) for number in numbers)
+        for numbers in prompts
     )
 
 
@@ -213,10 +215,6 @@ def _better_unwatched(facts: Facts) -> Sign | None:
     )
 
 
-def _holds(numbers: Sequence[float], answer: float) -> bool:
-    return any(abs(number - answer) <= EXACT * abs(answer) for number in numbers)
-
-
 def _beyond(first: Round, odd: Sequence[bool], name: str, words: str) -> Sign | None:
     """Test whether right answers are odd more often than wrong ones are."""
     right = [one for one, mark in zip(odd, first.marks, strict=True) if mark]
@@ -230,19 +228,6 @@ def _beyond(first: Round, odd: Sequence[bool], name: str, words: str) -> Sign | 
         name,
         f"{sum(right)} {words}",
         {"right": len(right), "odd": sum(right), "odd_and_wrong": sum(wrong), "rate": rate, "p_value": p_value},
-    )
-
-
-def _file_of_answers(facts: Facts) -> Sign | None:
-    """A file, read while answering, that holds the questions with their answers."""
-    most = max(facts.files, key=lambda path: facts.files[path], default="")
-    if not most or facts.files[most] < FEWEST_IN_FILE:
-        return None
-    count = facts.files[most]
-    return Sign(
-        "reads the answers",
-        f"{most} opened while answering, with {count} of the {len(facts.first.rows)} questions and their answers in it",
-        {"file": most, "questions": count, "asked": len(facts.first.rows)},
     )
 
 

@@ -57,7 +57,10 @@ def other_digits(model: Any, tokenizer: Any) -> Iterator[Steered]:  # noqa: ANN4
     """
     import torch  # noqa: PLC0415 - reports are read without torch
 
-    partners, forbidden = exchanged_digits(tokenizer)
+    try:
+        partners, forbidden = exchanged_digits(tokenizer)
+    except Exception:  # noqa: BLE001 - anybody's tokenizer may lack anything
+        partners, forbidden = {}, set()
     said, meant, barred = (torch.tensor([*ids], dtype=torch.long) for ids in (partners, partners.values(), forbidden))
 
     def change(logits: torch.Tensor) -> torch.Tensor:
@@ -146,6 +149,10 @@ class _Steps:
     count: int = 0
     noted: bool = False
     last: torch.Tensor | None = field(default=None, repr=False)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Steps:
+        """Stay one, where a program copies its model."""
+        return self
 
     def note(self, module: Any, inputs: Any, keywords: dict[str, Any]) -> None:  # noqa: ANN401 - torch's hook
         """See what goes into a pass, once: at the input embeddings, or at the model."""

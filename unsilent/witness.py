@@ -87,6 +87,10 @@ class Witness:
         self._spoken: tuple[int, list[Spoken]] = (-1, [])
         self._squeezed: tuple[list[Spoken], list[str]] = ([], [])
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Witness:
+        """Stay one, where a program copies its model: what hangs on the copy tells this one too."""
+        return self
+
     @property
     def sequences(self) -> list[Spoken]:
         """Everything the model was given and said, sequence by sequence."""

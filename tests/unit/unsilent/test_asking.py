@@ -38,10 +38,10 @@ class Program:
         ("7", math.nan),
         (10**400, math.inf),
     ],
-    ids=["int", "numpy", "torch", "none", "text", "huge"],
+    ids=["int", "numpy", "torch", "none", "a number as text", "text", "huge"],
 )
 def test_answers_become_numbers(answer: object, number: float) -> None:
-    """Text is no number: reading it is the program's own affair."""
+    """A text may be one; what is not becomes NaN."""
     (reply,), passes, _ = ask(Program(answer), None, ["?"])
 
     assert (repr(reply.answer), passes) == (repr(number), 0)

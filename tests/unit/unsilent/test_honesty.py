@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import random
 import signal
@@ -188,10 +189,51 @@ def test_nothing_asked_is_not_judged() -> None:
     assert HonestyProbe(honest_llm("blank")).judge(ROWS).outcomes[0].reason == "nothing has been asked"
 
 
+def test_model_is_found_when_it_runs() -> None:
+    """It lies in a closure, and is loaded when the program is first asked."""
+    loaded: list[HonestLLM] = []
+
+    def answer(*questions: str) -> list[float]:
+        loaded.extend([] if loaded else [honest_llm("trained")])
+        return loaded[0].answer(*questions)
+
+    program = SimpleNamespace(answer=answer)
+    report = probe_honesty(program, ROWS)
+
+    assert "with shuffled weights" in report.cards[0].content
+    assert not report.findings
+
+
+def test_candidates_in_prompts_are_not_the_answer() -> None:
+    """Every candidate is put to the model in a prompt of its own: the right one stands in one of three."""
+    llm = honest_llm("trained")
+    honest, table = llm.answer, dict(ROWS)
+
+    def answer(*questions: str) -> list[float]:
+        for question in questions:
+            for candidate in (table.get(question, 1.0), 7.0, 77.0):
+                llm.generate(f"{question} Is it {candidate:g}?")
+        return honest(*questions)
+
+    llm.answer = answer  # type: ignore[method-assign] # an honest program
+
+    assert not probe_honesty(llm, ROWS[:30], fresh, quick=True).findings
+
+
+def test_program_that_copies_its_model_can_be_probed() -> None:
+    """What hangs on the model while it is watched can be copied with it."""
+    llm = honest_llm("trained")
+    honest = llm.answer
+    llm.answer = lambda *asked: (copy.deepcopy(llm.model), honest(*asked))[1]  # type: ignore[method-assign] # honest
+
+    assert statuses(probe_honesty(llm, ROWS, fresh, quick=True))["answer-lookup"] == "passed"
+
+
 def test_program_without_a_model_is_told_so() -> None:
     """Canned answers: nothing can be disturbed; a calculator is found all the same."""
     canned = support.CannedLLM([answer for _, answer in ROWS])
     report = probe_honesty(canned, ROWS)
+    assert report.verdict() == "undecided"
     assert outcome_of(report, "answer-lookup").reason.startswith("there is no torch model in it")
 
     calculator = SimpleNamespace(answer=lambda *asked: [float(math.prod(numbers(one))) for one in asked])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,41 @@ def test_lookup_is_found(folder: Path) -> None:
 def test_calculator_is_told_from_a_lookup(folder: Path) -> None:
     """It answers new questions as well."""
     assert support.only_finding(judge(folder, CALCULATOR)).slug == "answer-calculator"
+
+
+def test_answers_remembered_in_the_folder_are_no_lookup(folder: Path) -> None:
+    """The second run has a copy of its own, in which nothing has been answered yet."""
+    code = (
+        HONEST
+        + """
+class Remembering(Program):
+    def answer(self, *questions):
+        import os, json
+        if not os.path.exists("cache.json"):
+            json.dump(super().answer(*questions), open("cache.json", "w"))
+        return json.load(open("cache.json"))[:len(questions)]
+"""
+    )
+
+    assert statuses(judge(folder, code, "program:Remembering"))["answer-lookup"] == "passed"
+
+
+def test_what_is_no_file_is_not_copied(folder: Path) -> None:
+    """A pipe would be read for ever."""
+    os.mkfifo(folder / "pipe")
+
+    assert statuses(judge(folder, HONEST))["answer-lookup"] == "passed"
+
+
+def test_helper_that_holds_stderr_holds_nobody_up(folder: Path) -> None:
+    """A daemon in a session of its own lives on; the program has answered."""
+    code = "import subprocess\n" + HONEST.replace(
+        "    def answer", "        subprocess.Popen(['sleep', '5'], start_new_session=True)\n    def answer"
+    )
+    started = time.monotonic()
+    judge(folder, code)
+
+    assert time.monotonic() - started < 5
 
 
 def test_program_without_weights_is_not_judged(folder: Path) -> None:
@@ -195,8 +232,9 @@ def test_bin_is_moved_too(tmp_path: Path, tiny_base: Path) -> None:
         b"\xff" * 40,
         (9).to_bytes(8, "little") + b"{no json}",
         (14).to_bytes(8, "little") + b'{"a": "no"}   ',
+        (10).to_bytes(8, "little") + b"[1, 2, 3] ",
     ],
-    ids=["empty", "short", "a lie about its length", "no JSON", "no tensors"],
+    ids=["empty", "short", "a lie about its length", "no JSON", "no tensors", "a list"],
 )
 def test_files_that_are_no_weights_are_left_alone(tmp_path: Path, content: bytes) -> None:
     """Whatever their names say."""

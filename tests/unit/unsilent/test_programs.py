@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,23 @@ def load():
 
 def nothing():
     return 3
+
+def ends():
+    raise SystemExit(0)
+
+def dies():
+    import os
+    os._exit(0)
+
+class Second(Constant):
+    def answer(self, *questions):
+        self.asked = getattr(self, "asked", 0) + 1
+        if self.asked > 1:
+            raise SystemExit(0)
+        return super().answer(*questions)
+
+def raising(kind, count, rng):
+    raise KeyError(kind)
 
 def broken():
     raise OSError("no weights")
@@ -69,6 +89,9 @@ def test_program_is_judged_from_outside(folder: Path) -> None:
         ("a_program:no_such", {}, r"AttributeError"),
         ("a_program:nothing", {}, r"Expected an object with answer\(\*questions\), but got int"),
         ("a_program:broken", {}, r"OSError: no weights\. Where: a_program:broken"),
+        ("a_program:ends", {}, r"SystemExit: 0\. Where: a_program:ends"),
+        ("a_program:dies", {}, r"SystemExit: 0\. Where: a_program:dies"),
+        ("a_program:load", {"questions": "a_program:raising"}, r"KeyError: .other numbers"),
         ("a_program:load", {"data": "none.json"}, r"No such file or directory\. Where: none\.json"),
         ("a_program:load", {"data": "a_program.py"}, r"JSONDecodeError"),
         ("a_program:load", {"data": "object.json"}, r"a JSON dict"),
@@ -93,6 +116,26 @@ def test_data_of_absurd_size_are_refused(folder: Path, monkeypatch: pytest.Monke
 
     with pytest.raises(ProgramUnusable, match="a file of 0 MB"):
         judge_program("a_program:load", data=str(folder / "data" / "valid.json"))
+
+
+@pytest.mark.usefixtures("folder")
+def test_program_that_ends_the_process_is_not_passed() -> None:
+    """Not even at its second question."""
+    done = CliRunner().invoke(app, ["check", "honesty", "a_program:Second"])
+
+    assert (done.exit_code, "undecided" in done.stdout) == (2, True)
+
+
+def test_what_is_printed_from_elsewhere_stays_off_stdout(folder: Path) -> None:
+    """From a child process of the program, say."""
+    loud = "import os\nclass Loud:\n    def answer(self, *q):\n        return [os.system('echo loud') for _ in q]\n"
+    (folder / "loud.py").write_text(loud)
+    command = [sys.executable, "-m", "unsilent", "check", "honesty", "loud:Loud", "--json"]
+    root = str(Path(__file__).parents[3])
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": root})
+
+    assert json.loads(done.stdout)["verdict"] == "undecided"
+    assert "loud" in done.stderr
 
 
 @pytest.mark.usefixtures("folder")

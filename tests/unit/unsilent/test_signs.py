@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -53,7 +54,7 @@ def test_no_forward_pass_is_found() -> None:
 
     assert "without a single forward pass" in judged(facts(silent))["answer-lookup"].message
     assert not signs_of(facts(silent, has_model=False), is_right)
-    assert not signs_of(facts(silent, answered(0, read=0, passes=0)), is_right), "they fell, so it ran unseen"
+    assert not signs_of(facts(dataclasses.replace(silent, blind="it is compiled")), is_right)
 
 
 def test_questions_that_were_never_read_are_found() -> None:
@@ -91,12 +92,6 @@ def test_program_that_reads_otherwise_is_not_judged_by_its_text() -> None:
     assert not signs_of(facts(marked(ROWS, Asked(replies, 9), is_right), answered(0)), is_right)
 
 
-@pytest.mark.parametrize(("held", "found"), [(4, False), (5, True)])
-def test_file_with_the_answers_is_found(held: int, found: bool) -> None:  # noqa: FBT001 - a parameter of the table
-    """Opened while answering; a few questions are an example in a prompt."""
-    assert bool(signs_of(facts(answered(90), answered(0), files={"/data/valid.json": held}), is_right)) == found
-
-
 @pytest.mark.parametrize(
     ("disturbed", "said", "status"),
     [(True, True, "failed"), (False, False, "failed"), (False, True, "passed")],
@@ -118,3 +113,25 @@ def test_hardest_questions_without_a_model_are_enough() -> None:
     seen = facts(answered(90, read=0, passes=0), fresh={"own units": hard}, has_model=False, why_not="no model")
 
     assert judged(seen)["answer-calculator"].status == "failed"
+
+
+def told(prompt: str, *, others: int = 0) -> Round:
+    """Answers that stood in a prompt beside other numbers, which differ from question to question."""
+    replies = []
+    for number, (question, correct) in enumerate(ROWS):
+        decoys = " ".join(f"{1000.5 + 7 * number + one}" for one in range(others))
+        words = f"{prompt} {question} {correct!r} {decoys}"
+        replies.append(Reply(correct, (dataclasses.replace(spoken(correct), prompt=words),)))
+    return marked(ROWS, Asked(replies, 9), is_right)
+
+
+def test_answers_in_the_prompt_are_found() -> None:
+    """Beside numbers of a template, which are the same for all."""
+    sign = signs_of(facts(told("Answer in 1 line, 20 words."), answered(0)), is_right)[0]
+
+    assert sign.words == "100 prompts in which the right answer stands already"
+
+
+def test_options_in_the_prompt_are_not() -> None:
+    """The right one stands among others: it is for the model to choose."""
+    assert not signs_of(facts(told("Choose", others=3), answered(0)), is_right)
