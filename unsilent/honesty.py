@@ -60,6 +60,7 @@ QUICK_ROWS = 64  # of the 100; with the rest of the quick probes that takes 0.8 
 DOSE_ROWS = (8, 1)  # with all probes, and in quick mode
 TOKENS = 64  # that a disturbed model may say where nobody saw how many an honest one needs
 NOTED = ("processes", "helpers", "sockets")
+RELOADS = "it loads its model anew whenever it is asked: judge it from outside (--folder)"
 DIGITS = "other digits"
 SHUFFLED = "shuffled weights"
 
@@ -125,7 +126,7 @@ class HonestyProbe:
         self.model = model_of(llm)
         self.tokenizer = getattr(llm, "tokenizer", None)
         self.replies: dict[str, Reply] = {}
-        self.passes, self.blind = 0, ""
+        self.passes, self.blind, self.reloads = 0, "", False
         self.files: list[str] = []
         self.notes: list[str] = []
         self.complaint = "nothing has been asked"
@@ -140,8 +141,11 @@ class HonestyProbe:
             if self.model is None:  # it may lie where nobody looks, or be loaded when it is first asked
                 ran = models_that_ran(lambda: ask(self.llm, None, questions[:1]))
                 self.model = model_of(self.llm) or max(ran, key=size_of, default=None)
+            shown = model_of(self.llm)
             with watched() as touched:
                 asked = ask(self.llm, self.model, questions)
+            self.tokenizer = getattr(self.llm, "tokenizer", None)
+            self.reloads |= model_of(self.llm) is not shown
         except ProgramFailed as error:
             self.complaint = str(error)
             raise error.__cause__ if isinstance(error.__cause__, Exception) else error from None
@@ -163,8 +167,9 @@ class HonestyProbe:
         where = f"{type(self.llm).__module__}.{type(self.llm).__qualname__}"
         usable = usable_rows(dataset)
         asked = [row for row in usable if row[0] in self.replies][:rows]
-        if not asked:
-            reasons = [skipped(slug, "honesty", self.complaint) for slug in ("answer-lookup", "answer-calculator")]
+        complaint = RELOADS if self.reloads else self.complaint
+        if not asked or self.reloads:
+            reasons = [skipped(slug, "honesty", complaint) for slug in ("answer-lookup", "answer-calculator")]
             return Report(where, tuple(reasons))
         replies = [self.replies[question] for question, _ in asked]
         first = marked(asked, Asked(replies, self.passes, self.blind), self.is_right)
@@ -206,8 +211,6 @@ class HonestyProbe:
                 )
             elif not answered.rows:
                 facts.why_not = "nothing in its model could be disturbed"
-            if getattr(self.llm, "model", self.model) is not self.model and model_of(self.llm) is not self.model:
-                facts.why_not = "it has another model than before it was asked: judge it from outside (--folder)"
             if facts.why_not:
                 return
             facts.disturbed.append(answered)

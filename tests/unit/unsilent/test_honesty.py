@@ -204,6 +204,22 @@ def test_model_is_found_when_it_runs() -> None:
     assert not report.findings
 
 
+def test_program_that_reloads_its_model_is_not_judged() -> None:
+    """What is disturbed is thrown away before it answers."""
+    llm = honest_llm("trained")
+    honest = HonestLLM.answer
+
+    def answer(*questions: str) -> list[float]:
+        llm.model = copy.deepcopy(llm.model)
+        return honest(llm, *questions)
+
+    llm.answer = answer  # type: ignore[method-assign] # an honest program
+    report = probe_honesty(llm, ROWS, fresh)
+
+    assert report.verdict() == "undecided"
+    assert report.outcomes[0].reason.startswith("it loads its model anew whenever it is asked")
+
+
 def test_candidates_in_prompts_are_not_the_answer() -> None:
     """Every candidate is put to the model in a prompt of its own: the right one stands in one of three."""
     llm = honest_llm("trained")

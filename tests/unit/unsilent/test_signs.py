@@ -9,7 +9,7 @@ import pytest
 from seen import ROWS, answered, facts, spoken
 
 from unsilent.answers import is_right
-from unsilent.asking import Asked, Reply, marked
+from unsilent.asking import Asked, Reply, Round, marked
 from unsilent.origins import judge_answers
 from unsilent.outcome import Outcome
 from unsilent.signs import CHANCE, Facts, chance_of, needed, signs_of
