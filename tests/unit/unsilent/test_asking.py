@@ -118,3 +118,15 @@ def test_data_set_without_rows_is_refused() -> None:
     """With what a row looks like."""
     with pytest.raises(ValueError, match="Expected rows of a question and a finite number, but got none among 1"):
         usable_rows([["", 1]])
+
+
+def test_tokenizer_that_cannot_decode_leaves_the_answers(tiny_base: Path) -> None:
+    """Nobody knows what was said, and that is said."""
+    llm = BaseLLM(str(tiny_base), dtype="fp32", device="cpu")
+    honest, llm.max_new_tokens = llm.tokenizer, 3
+    program = SimpleNamespace(tokenizer=object(), model=llm.model, answer=lambda *asked: llm.answer(*asked))
+    replies, passes, blind = ask(program, llm.model, ["How many?"])
+
+    assert llm.tokenizer is honest
+    assert (replies[0].spoken, passes > 0) == ((), True)
+    assert blind.startswith("the tokenizer cannot turn tokens into text")
