@@ -124,7 +124,7 @@ def test_tokenizer_that_cannot_decode_leaves_the_answers(tiny_base: Path) -> Non
     """Nobody knows what was said, and that is said."""
     llm = BaseLLM(str(tiny_base), dtype="fp32", device="cpu")
     honest, llm.max_new_tokens = llm.tokenizer, 3
-    program = SimpleNamespace(tokenizer=object(), model=llm.model, answer=lambda *asked: llm.answer(*asked))
+    program = SimpleNamespace(tokenizer=object(), model=llm.model, answer=llm.answer)
     replies, passes, blind = ask(program, llm.model, ["How many?"])
 
     assert llm.tokenizer is honest
