@@ -22,7 +22,7 @@ WORDS = (
 )
 NUMBER_WORDS = {word: str(number) for number, word in enumerate(WORDS.split())}
 # "3m" is "3 m"; digits behind a letter belong to it
-_GLUED = re.compile(r"((?<![\w.^*])\d[\d,]*(?:\.\d+)?)(?=[^\W\d])")
+_GLUED = re.compile(r"((?<![\w.^*])(?<!\d,)\d[\d,]*+(?:\.\d++)?+)(?=[^\W\d])")
 _SIGNED = re.compile(r"-?\.?\d")
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
 MEANT = frozenset("%*/#&@\\_")  # punctuation by Unicode, but part of a word
