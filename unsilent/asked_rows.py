@@ -22,22 +22,31 @@ WORDS = (
 )
 NUMBER_WORDS = {word: str(number) for number, word in enumerate(WORDS.split())}
 # "3m" is "3 m"; digits behind a letter belong to it
-_GLUED = re.compile(r"((?<![\w.^*])\d[\d,]*(?:\.\d+)?)(?=[^\W\d])")
+_GLUED = re.compile(r"((?<![\w.^*])(?<!\d,)\d[\d,]*+(?:\.\d++)?+)(?=[^\W\d])")
 _SIGNED = re.compile(r"-?\.?\d")
+_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
+MEANT = frozenset("%*/#&@\\_")  # punctuation by Unicode, but part of a word
+SENTENCE = frozenset(
+    ".,;:?\u00bf\u2026\"'`\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
+)  # alone, they are no word either
 _SIGNIFICANT = ".3g"  # digits of an answer: files round theirs
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One row, read: its question and answer, and what is left of them without their coat."""
+    """One row, read: its question and answer, and what is left of them without their coat.
+
+    ``third`` is what else the row holds, if that is text: a context, or reasoning.
+    """
 
     index: int
     question: str
     answer: str
+    third: str = ""
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """Words as they are written, without punctuation around them."""
+        """Words as they are written, without punctuation around them; symbols alone are words, too."""
         plain = unicodedata.normalize("NFKC", self.question)
         dashes = "".join("-" if unicodedata.category(one) == "Pd" else one for one in plain)
         visible = "".join(one for one in dashes if unicodedata.category(one) != "Cf")
@@ -60,21 +69,27 @@ class Asked:
 
 
 def _bare(word: str) -> str:
-    """Take the punctuation off both ends, but for the sign or point of a number."""
+    """Take the punctuation off both ends, but for operators, a leading "!", and the sign or point of a number."""
+    if not any(map(str.isalnum, word)):
+        return "" if set(word) <= SENTENCE else word
     start, end = 0, len(word)
-    while start < end and unicodedata.category(word[start])[0] == "P":
-        if _SIGNED.match(word, start):
-            break
+    while _is_mark(word[start]) and word[start] != "!" and not _SIGNED.match(word, start):
         start += 1
-    while start < end and unicodedata.category(word[end - 1])[0] == "P":
+    while _is_mark(word[end - 1]):
         end -= 1
     return word[start:end]
+
+
+def _is_mark(letter: str) -> bool:
+    return unicodedata.category(letter)[0] == "P" and letter not in MEANT
 
 
 def canonical_word(word: str) -> str:
     """Write a word in one way: small letters, numbers as floats; cm^3 and cm**3 are two spellings of one unit."""
     small = word.casefold()
-    plain = NUMBER_WORDS.get(small, small).replace(",", "")
+    plain = NUMBER_WORDS.get(small, small)
+    if _THOUSANDS.fullmatch(plain):
+        plain = plain.replace(",", "")
     number = number_word(plain)
     return plain if number is None else number
 
@@ -92,7 +107,8 @@ def read_rows(rows: Iterable[Any]) -> tuple[list[Asked], int]:
     for index, row in enumerate(rows):
         match row:
             case [str(question), *rest] if question.strip():
-                read.append(Asked(index, question, _answer(rest[0]) if rest else ""))
+                third = " ".join(rest[1].split()) if len(rest) > 1 and isinstance(rest[1], str) else ""
+                read.append(Asked(index, question, _answer(rest[0]) if rest else "", third))
             case _:
                 unread += 1
     return read, unread

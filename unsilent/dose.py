@@ -86,11 +86,11 @@ def check_effect(model: Any, tokenizer: Any, examples: Sequence[Any]) -> Outcome
     Source:
         unsloth#2142.
     """
-    if reason := unscalable(model, 0):
-        return skipped(SLUG, "evaluation", reason)
-    inner = unwrapped(model)
-    doses = (0.0, 1.0) if unscalable(inner) else (0.0, 0.5, 1.0)
     try:
+        if reason := unscalable(model, 0):
+            return skipped(SLUG, "evaluation", reason)
+        inner = unwrapped(model)
+        doses = (0.0, 1.0) if unscalable(inner) else (0.0, 0.5, 1.0)
         with untouched_settings(tokenizer):
             encoded = _encoded(inner, tokenizer, examples)
         with untouched(inner), quietly(inner):

@@ -31,7 +31,7 @@ WITHOUT_NUMBER = (
     "<answer>N/A</answer>",
     "<answer>nan</answer>",
     "I do not know.",
-    "<answer>five</answer>",
+    "<answer>unknown</answer>",
 )
 
 # Nearly no answer: a broken model stumbles on a digit now and then. One that is merely untrained writes more numbers:
@@ -43,7 +43,10 @@ FEWEST = 5
 MOST = 0.5  # of the completions look like something
 EXAMPLES = 3
 _LETTER = re.compile(r"[^\W\d]")
+_AGAIN = re.compile(r"(\S.{0,20}?)(?:\s*\1){4,}\s*$")
 _TAGS = re.compile(r"<[^<>]*>")
+TAIL = 300  # characters at the end of a completion in which repetition is looked for: the pattern takes their square
+BATCH = 8  # prompts, compared alone and together
 SHOWN = 80  # characters of a prompt or completion
 
 
@@ -96,21 +99,26 @@ def check_answers(
 
     Returns:
         Failed when at most one answer in fifty is a number, with a few prompts and completions; skipped with fewer
-        than five answers. Passed with the answer rate as a message where it is below 1.
+        than five answers, or with texts for most of them, such as the letters of a choice. Passed with the answer rate
+        as a message where it is below 1.
 
     Source:
         The project's reports: a prompt without its opening tag, an untrained adapter.
     """
     slug = "no-numeric-answers"
     try:
-        known = [math.isfinite(as_number(answer)) for answer in answers]
+        given = list(answers)
+        known = [math.isfinite(as_number(answer)) for answer in given]
         wrote, asked = (list(map(str, texts or ())) for texts in (completions, prompts))
-    except TypeError as error:
-        return skipped(slug, "evaluation", f"the answers cannot be read ({error})")
+    except Exception as error:  # noqa: BLE001 - anybody's answers may come from anywhere
+        return skipped(slug, "evaluation", f"the answers cannot be read ({type(error).__name__}: {error})")
     count, answered = len(known), sum(known)
     rate = f"{answered} of {count} answers are numbers"
     if count < FEWEST:
         return skipped(slug, "evaluation", f"{rate}: fewer than {FEWEST} answers show nothing")
+    if (written := sum(isinstance(answer, str) for answer in given)) > MOST * count:
+        reason = f"{written} of {count} answers are texts, not numbers: pass what a parser made of them"
+        return skipped(slug, "evaluation", reason)
     for name, texts in (("completions", wrote), ("prompts", asked)):
         if texts and len(texts) != count:
             return skipped(slug, "evaluation", f"{len(texts)} {name} cannot belong to {count} answers")
@@ -141,7 +149,7 @@ def _looks_of(completions: Sequence[str]) -> list[str]:
         "completions of an end tag alone": lambda text: bool(re.fullmatch(r"\s*(?:</\w+>|<\|\w+\|>)\s*", text)),
         "the word nan": lambda text: bool(re.search(r"\bnan\b", text, re.IGNORECASE)),
         "numbers that were not read as answers": lambda text: bool(numbers_in(text)),
-        "one piece of text again and again": lambda text: bool(re.search(r"(\S.{0,20}?)(?:\s*\1){4,}\s*$", text)),
+        "one piece of text again and again": lambda text: bool(_AGAIN.search(text[-TAIL:])),
         "words without a number": lambda text: (
             not numbers_in(text) and bool(re.search(r"[^\W\d]", _TAGS.sub("", text)))
         ),
@@ -165,7 +173,7 @@ def _looks_of_prompts(prompts: Sequence[str], completions: Sequence[str]) -> lis
     return [f"no opening <{lacking[0]}> in prompts"] if len(lacking) > MOST * len(prompts) else []
 
 
-def check_padding(generate: Callable[[list[str]], list[str]], prompts: Sequence[str]) -> Outcome:
+def check_padding(generate: Callable[[list[str]], list[str]], prompts: Iterable[str]) -> Outcome:
     """[padding-side] Compare completions of prompts alone with those in a batch of unequal lengths.
 
     Padding on the right changes nearly every prompt shorter than the longest; rounding, which depends on the size of a
@@ -173,29 +181,31 @@ def check_padding(generate: Callable[[list[str]], list[str]], prompts: Sequence[
 
     Args:
         generate: Greedy completions of a list of prompts, in order.
-        prompts: At least two, of different lengths.
+        prompts: At least two, of different lengths; of more than 8 the check takes 8, from the shortest to the longest.
 
     Returns:
-        Failed when most of the padded prompts change, and more than do without padding; skipped when all prompts have
-        one length, two calls with the same prompt differ, or the generator raises.
+        Failed when most of the padded prompts change, those with fewer characters than the longest, and more than do
+        without padding; skipped when all prompts have one length, are no texts, two calls with the same prompt differ,
+        or the generator raises.
 
     Source:
         History of the same code; decoder-only models go on after the last position, padding or not.
     """
     slug = "padding-side"
-    if len(set(map(len, prompts))) < 2:  # noqa: PLR2004 - two lengths
-        return skipped(slug, "evaluation", "all prompts are of one length, so nothing is padded")
+    asked, reason = _asked(prompts)
+    if reason:
+        return skipped(slug, "evaluation", reason)
+    padded = sum(len(prompt) < len(asked[-1]) for prompt in asked)
     try:
-        alone = {prompt: generate([prompt])[0] for prompt in prompts}
-        again = generate([prompts[0]])[0]
-        batch = dict(zip(prompts, generate(list(prompts)), strict=True))
+        alone = {prompt: generate([prompt])[0] for prompt in asked}
+        again = generate(asked[:1])[0]
+        batch = dict(zip(asked, generate(list(asked)), strict=True))
         differing = [prompt for prompt in alone if batch[prompt] != alone[prompt]]
-        unpadded = sum(generate([prompt] * len(prompts))[0] != alone[prompt] for prompt in differing)
+        unpadded = sum(generate([prompt] * len(asked))[0] != alone[prompt] for prompt in differing)
     except Exception as error:  # noqa: BLE001 - anybody's generator may raise anything
         return skipped(slug, "evaluation", f"the generator raised {type(error).__name__}: {error}")
-    if again != alone[prompts[0]]:
+    if again != alone[asked[0]]:
         return skipped(slug, "evaluation", "the same prompt gives different completions: not greedy")
-    padded = len(alone) - 1  # all but the longest, in tokens, which nobody here knows
     if 2 * len(differing) <= padded:
         return passed(slug, "evaluation")
     if 2 * unpadded > len(differing):
@@ -210,3 +220,18 @@ def check_padding(generate: Callable[[list[str]], list[str]], prompts: Sequence[
         "to do: set tokenizer.padding_side = 'left' for generation.",
         {"differing": len(differing), "prompts": len(alone), "unpadded": unpadded, "prompt": first},
     )
+
+
+def _asked(prompts: Iterable[str]) -> tuple[list[str], str]:
+    """A few distinct prompts, the longest last; or why there are none."""
+    try:
+        every = sorted(dict.fromkeys(prompts), key=len)
+    except Exception as error:  # noqa: BLE001 - anybody's prompts may be anything
+        return [], f"the prompts cannot be read ({type(error).__name__}: {error})"
+    if not all(isinstance(prompt, str) for prompt in every):
+        return [], "the prompts are no texts"
+    if not every or len(every[0]) == len(every[-1]):
+        return [], "all prompts are of one length, so nothing is padded"
+    if len(every) <= BATCH:
+        return every, ""
+    return [every[place * (len(every) - 1) // (BATCH - 1)] for place in range(BATCH)], ""

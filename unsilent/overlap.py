@@ -21,7 +21,7 @@ from .outcome import failed, passed, skipped
 from .proportions import fisher_exact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .asked_rows import Asked
     from .outcome import Outcome
@@ -38,7 +38,9 @@ LARGE_ALPHA = 0.1  # where the excess is large: in splits of a few rows nothing 
 LARGE_EXCESS = 0.5
 ENOUGH = 0.5  # training rows that could be valid rows, for each valid row
 LEAST_EXCESS = 0.05  # of the rows; less shifts an accuracy by less than its own interval on 1000 rows
-RESPELT = 2  # words; a row in another case differs in more of them
+RESPELT = 2  # words; a text in another case differs in more of them, or at its head too
+CANDIDATES = 8  # training rows that differ in case alone, with which a valid row is compared
+CASES: Sequence[Callable[[str], str]] = (str.lower, str.upper, str.capitalize)
 EXAMPLES = 5
 
 
@@ -59,8 +61,8 @@ def check_overlap(train_rows: Iterable[Any], valid_rows: Iterable[Any]) -> Outco
     """
     try:
         (train, train_unread), (valid, valid_unread) = read_rows(train_rows), read_rows(valid_rows)
-    except TypeError as error:
-        return skipped(SLUG, "evaluation", f"the rows cannot be read ({error})")
+    except Exception as error:  # noqa: BLE001 - anybody's rows may come from anywhere
+        return skipped(SLUG, "evaluation", f"the rows cannot be read ({type(error).__name__}: {error})")
     if not train or not valid:
         which = "valid" if train else "training"
         return skipped(SLUG, "evaluation", f"no {which} row is a [question, answer] with a text as question")
@@ -105,33 +107,48 @@ def _is_beyond(hits: int, rows: int, like: int, of: int) -> bool:
 
 
 def _coats(train: Sequence[Asked], valid: Sequence[Asked]) -> dict[int, tuple[Asked, Asked]]:
-    """Valid rows, by index, with the training row that is the same but for its formatting.
-
-    Case may be the difference between two units, or between two spellings that the data uses side by side (L and l):
-    where both stand within several training sentences, questions that differ in nothing else are different rows.
-    """
-    exact = {row.question: row for row in reversed(train)}
+    """Valid rows, by index, with the training row that is the same but for its formatting."""
+    written: dict[tuple[str, ...], Asked] = {}
+    spelt: dict[tuple[tuple[str, ...], str], Asked] = {}
     alike: dict[tuple[tuple[str, ...], str], list[Asked]] = {}
     for row in train:
-        alike.setdefault((row.canonical, row.answer), []).append(row)
-    uses = Counter(word for row in train for word in set(row.words[1:]))
-    spellings = {word for word, rows in uses.items() if rows > 1}
+        for key in (*_written(row), (row.question,)):
+            written.setdefault(key, row)
+        if spelt.setdefault((row.words, row.answer), row) is row:
+            alike.setdefault((row.canonical, row.answer), []).append(row)
     found = {}
     for row in valid:
-        twin = exact.get(row.question) or next(
-            (one for one in alike.get((row.canonical, row.answer), ()) if not _is_respelt(row, one, spellings)), None
+        near = alike.get((row.canonical, row.answer), [])[:CANDIDATES]
+        twins = (
+            *(written.get(key) for key in _written(row)),
+            written.get((row.question, "with", "") if row.third else (row.question,)),
+            spelt.get((row.words, row.answer)),
+            *(one for one in near if not _is_respelt(row.words, one.words)),
         )
-        if twin:
+        if twin := next(filter(None, twins), None):
             found[row.index] = (row, twin)
     return found
 
 
-def _is_respelt(one: Asked, other: Asked, spellings: set[str]) -> bool:
-    """Whether two rows of the same canonical words differ in the spelling of one or two words, and in no other way."""
-    differing = [set(pair) for pair in zip(one.words, other.words, strict=True) if pair[0] != pair[1]]
-    return 0 < len(differing) <= RESPELT and all(
-        pair <= spellings and number_word(canonical_word(min(pair))) is None for pair in differing
-    )
+def _written(row: Asked) -> list[tuple[str, ...]]:
+    """What must be equal, letter by letter, in one way at least, where both rows have a third field.
+
+    A question is not all that is asked where a text beside it, such as a passage, differs and the answer does, too.
+    """
+    return [(row.question, "answered", row.answer), (row.question, "with", row.third)]
+
+
+def _is_respelt(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether two rows of the same canonical words differ in the case of one or two words, and are thus different.
+
+    It may be the difference between two units, kB and KB, or all that is asked about a text. The first word of a
+    sentence has a capital or none, and a whole text may be written in another case.
+    """
+    differing = [place for place, (a, b) in enumerate(zip(one, other, strict=True))
+                 if a != b and number_word(canonical_word(a)) is None]  # fmt: skip
+    later = [place for place in differing if place]
+    uniform = any(list(map(case, a)) == list(b) for case in CASES for a, b in ((one, other), (other, one)))
+    return 0 < len(later) <= RESPELT and not (uniform and differing != later)
 
 
 def _reworded(

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 _PIECE = re.compile(r"<[^<>\s]+>|\[/?\w+\]|\w+|[^\w\s]")
 _TAG = re.compile(r"<[^<>\s]*[^\W\d][^<>\s]*>|\[/?[^\W\d]\w*\]")
+# Single pieces that may stand in a row: a line break, or the place of something that is no text.
+_PLACE = re.compile(
+    r"\W*(?:w?br|hr|p|img|image|audio|video|mask|pad|unk|sep|blank|(?:extra_id|unused|reserved)_?\w*|0x[0-9a-f]{2}"
+    r"|(?:image|audio|video|vision)_\w+)\W*",
+    re.IGNORECASE,
+)
 MOST = 0.5  # of the prompts hold a chat within a chat
 
 
@@ -31,7 +37,7 @@ def formatted_twice(texts: Sequence[str], tokenizer: Any = None) -> str:  # noqa
         shared = _common(sides)
         for size in range(1, len(shared) // 2 + 1):
             unit = shared[:size]
-            if unit == shared[size : 2 * size] and _is_format(unit, special, alone=len(distinct) == 1):
+            if unit == shared[size : 2 * size] and _is_format(unit, special, distinct):
                 return " ".join(unit[::-1] if reverse else unit)
     nested = [found for text in distinct if (found := _chat_within(text, tokenizer))]
     return nested[0] if len(nested) > MOST * len(distinct) else ""
@@ -47,11 +53,21 @@ def _common(sides: Sequence[Sequence[str]]) -> list[str]:
     return shared
 
 
-def _is_format(unit: Sequence[str], special: set[str], *, alone: bool) -> bool:
+def _is_format(unit: Sequence[str], special: set[str], texts: Sequence[str]) -> bool:
     """Whether a repeated unit is one: a tag, or, in several prompts, two pieces at least with a word among them."""
-    if any(_TAG.fullmatch(piece) for piece in unit):
-        return not set(unit) <= special
-    return not alone and len(unit) > 1 and any(piece[0].isalpha() for piece in unit)
+    if set(unit) <= special or "|" in unit:  # the bar parts the cells of a table
+        return False
+    has_word = any(piece[0].isalpha() for piece in unit)
+    if tags := [piece for piece in unit if _TAG.fullmatch(piece)]:
+        return has_word or any(_is_telling(tag, texts) for tag in tags)
+    return len(texts) > 1 and len(unit) > 1 and has_word
+
+
+def _is_telling(tag: str, texts: Sequence[str]) -> bool:
+    """Whether a tag in a row was put there twice: no place of an image, and no element within its like."""
+    if _PLACE.fullmatch(tag) or tag.startswith("</"):
+        return False
+    return tag[0] == "[" or any(text.count(tag) != text.count(f"</{tag[1:]}") for text in texts)
 
 
 def _chat_within(text: str, tokenizer: Any) -> str:  # noqa: ANN401

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .begin_tokens import begins_twice, special_ids
 from .outcome import failed, passed, skipped
 from .prompt_format import formatted_twice
-from .sent_prompts import plain_ids, token_ids
+from .sent_prompts import has_mask, listed, own_part, plain_ids, run_of, token_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,9 +74,11 @@ def check_prompts(
 
     Args:
         tokenizer: Turns text into tokens, as inference does: ``tokenizer(prompt)["input_ids"]``.
-        training_rows: Each a mapping with ``input_ids`` and ``labels``, -100 on the prompt, with or without padding and
-            ``attention_mask``; or a prompt, as text or tokens.
-        inference_prompts: Of the same questions in the same order, formatted, as text or tokens.
+        training_rows: Each a mapping with ``input_ids`` and ``labels``, -100 on the prompt, or TRL's
+            ``completion_mask``, with or without padding and ``attention_mask``; or a prompt, as text or tokens. Without
+            either, the whole row is taken to be learnt.
+        inference_prompts: Of the same questions in the same order, formatted, as text or tokens, or as a tokenizer
+            returns them.
 
     Returns:
         Failed with the first differing token and what stands around it on both sides, or with what was put into the
@@ -87,10 +89,14 @@ def check_prompts(
     """
     slug = "prompt-mismatch"
     try:
-        rows, prompts = list(training_rows), list(inference_prompts)
+        rows, prompts = listed(training_rows), listed(inference_prompts)
         if len(rows) != len(prompts) or not rows:
             return skipped(slug, "evaluation", f"{len(rows)} training rows do not pair with {len(prompts)} prompts")
-        pairs = [_pair(tokenizer, *one) for one in zip(range(len(rows)), rows, prompts, strict=True)]
+        plain = iter(token_rows(tokenizer, [row for row in rows if not isinstance(row, Mapping)]))
+        sent = token_rows(tokenizer, prompts)
+        pairs = [_pair(tokenizer, index, row, sent[index]) if isinstance(row, Mapping)
+                 else Pair(index, ids := next(plain), len(ids), sent[index], is_row=False)
+                 for index, row in enumerate(rows)]  # fmt: skip
         texts = [_text(tokenizer, pair.sent) if not isinstance(prompt, str) else prompt
                  for pair, prompt in zip(pairs, prompts, strict=True)]  # fmt: skip
     except Exception as error:  # noqa: BLE001 - anybody's rows and tokenizer may be anything
@@ -106,46 +112,48 @@ def check_prompts(
     if not differing and not twice:
         return passed(slug, "evaluation", note if left_out else "")
     pair = (differing or judged)[0]
-    first, trained, sent = _around(tokenizer, pair)
+    first, trained, given = _around(tokenizer, pair)
     kind = _kind(tokenizer, pair, twice) if differing else f"both formatted twice: {twice!r}"
-    where = f"token {first} of prompt {pair.index}, counted from 0: {trained!r} in training, {sent!r} at inference"
+    where = f"token {first} of prompt {pair.index}, counted from 0: {trained!r} in training, {given!r} at inference"
     return failed(
         slug,
         "evaluation",
         f"Expected the training prompt at inference, token by token, but got {len(differing)} of {len(judged)} that "
         f"differ ({kind}). Where: {where}. What to do: build both with one function, and call it once.",
         {"differing": len(differing), "prompts": len(judged), "left_out": left_out, "kind": kind, "token": first,
-         "training": trained, "inference": sent, "twice": twice,
+         "training": trained, "inference": given, "twice": twice,
          "indices": [pair.index for pair in differing[:EXAMPLES]],
          "training_ids": pair.prompt[max(0, first - CONTEXT) : first + CONTEXT],
          "inference_ids": pair.sent[max(0, first - CONTEXT) : first + CONTEXT]},
     )  # fmt: skip
 
 
-def _pair(tokenizer: Any, index: int, row: Any, prompt: Any) -> Pair:  # noqa: ANN401
-    sent = token_ids(tokenizer, prompt)
-    if not isinstance(row, Mapping):
-        ids = token_ids(tokenizer, row)
-        return Pair(index, ids, len(ids), sent, is_row=False)
+def _pair(tokenizer: Any, index: int, row: Mapping[str, Any], sent: list[int]) -> Pair:  # noqa: ANN401
+    if row.get("input_ids") is None:
+        raise ValueError(f"expected tokenized rows, with input_ids, but got a row of {', '.join(map(str, row))}")
     ids = plain_ids(row["input_ids"])
-    labels = plain_ids(row["labels"])
-    labels = [IGNORED] * (len(ids) - len(labels)) + labels  # some keep the trailing ones only
-    mask = (
-        plain_ids(row["attention_mask"])
-        if row.get("attention_mask") is not None
-        else _guessed_mask(ids, sent, tokenizer)
-    )
-    own = [place for place, is_own in enumerate(mask) if is_own] or [0]
-    # from the first to the last: a mask made by ``ids != pad`` has holes where padding is also an end token
-    ids, labels = ids[own[0] : own[-1] + 1], labels[own[0] : own[-1] + 1]
+    labels = _labels(row, ids)
+    mask = plain_ids(row["attention_mask"]) if has_mask(row) else _guessed_mask(ids, sent, tokenizer)
+    own = own_part(mask)
+    ids, labels = ids[own], labels[own]
     start = next((place for place, label in enumerate(labels) if label != IGNORED), len(ids))
     return Pair(index, ids, start if start > 1 else 0, sent, is_row=True)
+
+
+def _labels(row: Mapping[str, Any], ids: Sequence[int]) -> list[int]:
+    if row.get("labels") is not None:
+        labels = plain_ids(row["labels"])
+        return [IGNORED] * (len(ids) - len(labels)) + labels  # some keep the trailing ones only
+    if row.get("completion_mask") is not None:
+        learnt = plain_ids(row["completion_mask"])
+        return [one if is_learnt else IGNORED for one, is_learnt in zip(ids, learnt, strict=True)]
+    return list(ids)
 
 
 def _guessed_mask(ids: Sequence[int], sent: Sequence[int], tokenizer: Any) -> list[bool]:  # noqa: ANN401
     """Without a mask, padding tokens at the head beyond those that inference sends, too, are padding."""
     pad = getattr(tokenizer, "pad_token_id", None)
-    ahead, kept = (next((place for place, one in enumerate(row) if one != pad), 0) for row in (ids, sent))
+    ahead, kept = run_of(pad, ids), run_of(pad, sent)
     return [place >= ahead - kept for place in range(len(ids))]
 
 
@@ -210,7 +218,7 @@ def check_prompt_bos(tokenizer: Any, prompts: Iterable[Any]) -> Outcome:  # noqa
 
     Args:
         tokenizer: Turns text into tokens, as inference does.
-        prompts: Formatted, as text or tokens.
+        prompts: Formatted, as text or tokens, or as a tokenizer returns them.
 
     Returns:
         Failed when most do; skipped without prompts or a begin token.
@@ -220,7 +228,7 @@ def check_prompt_bos(tokenizer: Any, prompts: Iterable[Any]) -> Outcome:  # noqa
     """
     begins = special_ids(None, tokenizer, "bos_token_id")
     try:
-        rows = [token_ids(tokenizer, prompt) for prompt in prompts]
+        rows = token_rows(tokenizer, listed(prompts))
     except Exception as error:  # noqa: BLE001 - anybody's prompts and tokenizer may be anything
         return skipped("double-bos", "evaluation", f"prompts cannot be read ({type(error).__name__}: {error})")
     known = [(place, ids) for place, ids in enumerate(rows) if len(set(ids)) > 1]

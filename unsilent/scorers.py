@@ -10,9 +10,11 @@ showed: ``cannot convert float NaN to integer``.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from .answers import as_number
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 SLUG = "nan-score"
 NESTED = 8  # levels of mappings and lists within scores that are looked into
 STRANGE: Mapping[str, float] = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+# Fields of a row behind a score: its answer may rightly be NaN.
+ROW_FIELDS = frozenset(["answer", "completion", "output", "predicted", "prediction", "prompt", "question", "response"])
+SAME = 1e-9  # relative; two scores this close are one, rounded
 SHOWN = 10  # values that are not finite, in the evidence
 
 
@@ -35,10 +40,11 @@ def check_score(
     """[nan-score] Refuse scores that are not finite, and losses that are not, whatever was made of them.
 
     Args:
-        scores: Numbers by name; mappings, dataclasses and lists of numbers within are looked into. Text is passed over,
-            and so are lists of rows, whose answers may rightly be NaN.
-        losses: What a loss among the scores was computed from. One that is not finite is a finding even where the score
-            is a number, because it was clipped or left out on the way.
+        scores: Numbers by name; mappings, dataclasses and namespaces within are looked into. Text is passed over, and
+            so are lists and arrays of numbers and of rows: an answer in them, or the recall of an absent class, may
+            rightly be NaN. None is a score that was not measured: said, and no finding.
+        losses: What a loss among the scores was computed from, nested or as a trainer logs them. One that is not finite
+            is a finding even where the score is a number, because it was clipped or left out on the way.
         answers: What the other scores were computed from, to say where a NaN came from. NaN is legitimate here.
 
     Returns:
@@ -48,13 +54,16 @@ def check_score(
         The project's reports: a NaN reached the grader's ``int(...)``.
     """
     try:
-        numbers = dict(_numbers(scores))
-        lost, given = (_not_finite(values) for values in (losses, answers))
+        every = dict(_numbers(scores))
+        lost, given = _not_finite(one for value in losses for one in _losses(value)), _not_finite(answers)
     except Exception as error:  # noqa: BLE001 - anybody's scores may be anything
         return skipped(SLUG, "evaluation", f"the scores cannot be read ({type(error).__name__}: {error})")
+    numbers = {name: value for name, value in every.items() if value is not None}
     bad = {name: value for name, value in numbers.items() if not math.isfinite(value)}
     if not bad and not lost:
-        return passed(SLUG, "evaluation") if numbers else skipped(SLUG, "evaluation", "no score is a number")
+        unmeasured = ", ".join(sorted(every.keys() - numbers.keys()))
+        note = f"{unmeasured}: None, so not measured" if unmeasured else ""
+        return passed(SLUG, "evaluation", note) if numbers else skipped(SLUG, "evaluation", "no score is a number")
     name, value = next(iter(bad.items()), ("", math.nan))
     sources = [(kind, found) for kind, found in (("loss", lost), ("answer", given)) if found]
     if not sources:
@@ -74,31 +83,62 @@ def check_score(
     )  # fmt: skip
 
 
-def _numbers(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:  # noqa: ANN401
-    """Every number in a score, with its path."""
+def _numbers(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, float | None]]:  # noqa: ANN401
+    """Every number in a score, with its path; None where there is none yet."""
     value = _opened(value)
     items: Iterable[tuple[str, Any]] = ()
     if isinstance(value, Mapping):
         items = ((f"{name}.{key}" if name else str(key), item) for key, item in value.items())
     elif isinstance(value, list | tuple):
-        plain = (one for one in enumerate(value) if not isinstance(_opened(one[1]), Mapping | list | tuple))
-        items = ((f"{name}[{place}]", item) for place, item in plain)
+        opened = ((f"{name}[{place}]", _opened(item)) for place, item in enumerate(value))
+        items = (one for one in opened if (_is_scores(one[1]) if isinstance(one[1], Mapping) else not depth))
     elif isinstance(value, str):
         if value.strip().lower().lstrip("+-") in {"nan", "inf", "infinity"}:  # as JSON without NaN has it
             yield name, float(value)
+    elif value is None:
+        yield name, None
     elif hasattr(value, "__float__"):
         yield name, float(value) if isinstance(value, bool) else as_number(value)
     for path, item in items if depth < NESTED else ():
         yield from _numbers(item, path, depth + 1)
 
 
+def _is_scores(item: Mapping[Any, Any]) -> bool:
+    """Whether a mapping in a list holds scores, and is no row."""
+    return not ROW_FIELDS & {str(key).lower() for key in item}
+
+
 def _opened(value: Any) -> Any:  # noqa: ANN401
-    """Tensors and arrays as lists or numbers, dataclasses as mappings, anything else as it is."""
+    """Tensors and arrays as lists or numbers, what has named fields as mappings, anything else as it is."""
     if hasattr(value, "tolist"):
-        return (value.detach() if hasattr(value, "detach") else value).tolist()
+        value = (value.detach() if hasattr(value, "detach") else value).tolist()
+        while isinstance(value, list) and len(value) == 1:  # one number, whatever its shape
+            value = value[0]
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return value
+    if isinstance(value, SimpleNamespace | argparse.Namespace):
+        return vars(value)
+    return value._asdict() if isinstance(value, tuple) and hasattr(value, "_asdict") else value
+
+
+def _losses(value: Any, depth: int = 0) -> Iterator[Any]:  # noqa: ANN401
+    """Single losses: of lists in lists, and of what a trainer logs under a name with "loss" in it."""
+    value = _opened(value)
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return
+    if isinstance(value, Mapping):
+        inner: Iterable[Any] = [item for key, item in value.items() if "loss" in str(key).lower()]
+    elif isinstance(value, list | tuple):
+        inner = value
+    else:
+        yield value
+        return
+    for item in inner if depth < NESTED else ():
+        yield from _losses(item, depth + 1)
 
 
 def _not_finite(values: Iterable[object]) -> dict[int, str]:
@@ -107,15 +147,16 @@ def _not_finite(values: Iterable[object]) -> dict[int, str]:
 
 
 def check_scorer(score: Callable[[list[float]], object], answers: Iterable[float]) -> Outcome:
-    """[nan-score] Give a scoring function answers that are no numbers: each must simply count as wrong.
+    """[nan-score] Give a scoring function answers that are no numbers: it must neither stumble nor leave them out.
 
     Args:
         score: Makes a score of one answer for each question: a number, or a mapping, tuple or dataclass of numbers.
         answers: The right ones, for which it gives its best score.
 
     Returns:
-        Failed when an answer that is NaN, inf or very large makes it raise, comes out again as NaN or inf, or counts as
-        better than a wrong number. Skipped when it cannot score the right answers, or scores wrong ones no lower.
+        Failed when answers that are NaN or inf make it raise, come out again, make a score disappear, or are left out
+        of it: half of them right and half no numbers is then as good as all right. Skipped when it cannot score the
+        right answers, scores wrong ones no differently, or says None.
 
     Source:
         ``cannot convert float NaN to integer`` in the reports; ``not abs(a - b) > tolerance`` and ``min(1.0, nan)``
@@ -130,17 +171,29 @@ def check_scorer(score: Callable[[list[float]], object], answers: Iterable[float
     if not right or not all(map(math.isfinite, right)):
         return skipped(SLUG, "evaluation", "there is no right answer to begin with, or one that is not finite")
     try:
-        best, worst = _scored(score, right), _scored(score, wrong)
+        best, again, worst = (dict(_numbers(score(list(given)))) for given in (right, right, wrong))
     except Exception as error:  # noqa: BLE001 - anybody's function may raise anything
         reason = f"the scoring function raised {type(error).__name__} for ordinary numbers: {error}"
         return skipped(SLUG, "evaluation", reason)
-    judging = {name for name in best.keys() & worst.keys() if best[name] != worst[name]}
-    if not judging or not all(math.isfinite(one[name]) for one in (best, worst) for name in judging):
+    steady = {name: high for name, high in best.items() if high == again.get(name)}  # no clock, and no NaN
+    sides = {name: (high, low) for name, high in steady.items() if high is not None and math.isfinite(high)
+             and (low := worst.get(name)) is not None and math.isfinite(low) and high != low}  # fmt: skip
+    if not sides:
         return skipped(SLUG, "evaluation", "the scoring function gives wrong numbers the score of right ones, or none")
-    wrongs = {name: complaint for name, trial, twin in _trials(right, wrong)
-              if (complaint := _complaint(score, trial, twin, judging, best))}  # fmt: skip
+    wrongs, silent = {}, []
+    for name, trial, most in _trials(right):
+        try:
+            found = dict(_numbers(score(list(trial))))
+        except Exception as error:  # noqa: BLE001 - that is what is looked for
+            wrongs[name] = f"{type(error).__name__}: {error}"
+            continue
+        if found == {"": None} or all(found.get(one, 0) is None for one in sides):
+            silent.append(name)
+        elif complaint := _complaint(found, sides, best, len(right) if most else 0):
+            wrongs[name] = complaint
     if not wrongs:
-        return passed(SLUG, "evaluation")
+        reason = f"the scoring function says None, given {silent[0]}" if silent else ""
+        return skipped(SLUG, "evaluation", reason) if reason else passed(SLUG, "evaluation")
     name, complaint = next(iter(wrongs.items()))
     return failed(
         SLUG,
@@ -152,42 +205,38 @@ def check_scorer(score: Callable[[list[float]], object], answers: Iterable[float
     )
 
 
-def _trials(right: Sequence[float], wrong: Sequence[float]) -> Iterator[tuple[str, list[float], list[float]]]:
-    """Answers holding something strange, each beside the same ones with wrong numbers in those places."""
-    last = len(right) - 1
+def _trials(right: Sequence[float]) -> Iterator[tuple[str, list[float], bool]]:
+    """Answers holding something strange, and whether at least half of them are."""
+    count = len(right)
     for word, value in STRANGE.items():
-        yield f"{word} for every answer", [value] * len(right), list(wrong)
-        for place in sorted({0, last // 2, last}) if last else ():
-            trial, twin = list(right), list(right)
-            trial[place], twin[place] = value, wrong[place]
-            yield f"{word} as answer {place}", trial, twin
+        yield f"{word} for every answer", [value] * count, True
+        half = [answer if place % 2 else value for place, answer in enumerate(right)]
+        yield f"{word} for every other answer, beginning with the first", half, True
+        for place in sorted({0, (count - 1) // 2, count - 1}) if count > 1 else ():
+            yield f"{word} as answer {place}", [*right[:place], value, *right[place + 1 :]], False
 
 
 def _complaint(
-    score: Callable[[list[float]], object],
-    trial: list[float],
-    twin: list[float],
-    judging: Iterable[str],
-    best: Mapping[str, float],
+    found: Mapping[str, float | None],
+    sides: Mapping[str, tuple[float, float]],
+    best: Mapping[str, float | None],
+    count: int,
 ) -> str:
-    """What is wrong with the score of a trial; empty when it is that of wrong numbers, or lower still."""
-    try:
-        found, plain = _scored(score, trial), _scored(score, twin)
-    except Exception as error:  # noqa: BLE001 - that is what is looked for
-        return f"{type(error).__name__}: {error}"
+    """What is wrong with the scores of a trial; empty when nothing is.
+
+    Precision, or the error of what was answered, rightly stays where it is as long as a score beside it falls. A mere
+    number of right answers is no such score: nobody compares it with the number of questions.
+    """
     for name, value in found.items():
-        if not math.isfinite(value) and math.isfinite(best.get(name, math.nan)):
+        was = best.get(name)
+        if value is not None and not math.isfinite(value) and was is not None and math.isfinite(was):
             return f"{name or 'a score'} {value}"
-    for name in sorted(judging):
-        # towards the score of the right answers, whichever way that lies
-        gained = (found[name] - plain[name]) * (1 if best[name] > plain[name] else -1)
-        if best[name] != plain[name] and gained > 1e-9 * max(1.0, abs(best[name])):
-            return f"{name or 'a score'} {found[name]:g} where a wrong number gives {plain[name]:g}"
-    return ""
-
-
-def _scored(score: Callable[[list[float]], object], answers: Sequence[float]) -> dict[str, float]:
-    """The numbers that the function makes of a copy of the answers; what it keeps of single rows is left out."""
-    result = score(list(answers))
-    flat = dict(_numbers(result))
-    return {name: value for name, value in flat.items() if "[" not in name or isinstance(result, list | tuple)}
+    if lacking := sorted(sides.keys() - found.keys()):
+        return f"no {lacking[0] or 'score'} at all"
+    left = {name: (value, *sides[name]) for name in sides if (value := found[name]) is not None}
+    perfect = [name for name, (value, high, _) in left.items() if abs(value - high) <= SAME * max(1.0, abs(high))]
+    falls = any((value - high) * (low - high) > 0 and high != count
+                for name, (value, high, low) in left.items() if name not in perfect)  # fmt: skip
+    if not count or not perfect or falls:
+        return ""
+    return f"{perfect[0] or 'a score'} {left[perfect[0]][0]:g}, as if all were right"

@@ -13,9 +13,10 @@ from unsilent.asked_rows import canonical_word, number_word, read_rows
     ("question", "words"),
     [
         ("How many cm are in 3 m?", ("How", "many", "cm", "are", "in", "3", "m")),
-        (" (3m) -- 'km/h' ", ("3", "m", "km/h")),
+        (" (3m) 'km/h' ?", ("3", "m", "km/h")),
         ("-.5 m/s; -3", ("-.5", "m/s", "-3")),
-        ("5 % of H2O", ("5", "of", "H2O")),
+        ("5 % of H2O", ("5", "%", "of", "H2O")),
+        ("p && !q || ~r - {} 5%, x* #1!", ("p", "&&", "!q", "||", "~r", "-", "{}", "5%", "x*", "#1")),
         ("cm\u00b2\u200b 1e3", ("cm2", "1", "e3")),
     ],
 )
@@ -31,6 +32,8 @@ def test_words_are_bare(question: str, words: tuple[str, ...]) -> None:
         ("cm**3", "cm**3"),
         ("Three", "3.0"),
         ("1,000", "1000.0"),
+        ("1,23", "1,23"),
+        ("a,b", "a,b"),
         ("3.", "3.0"),
         ("-0", "0.0"),
     ],

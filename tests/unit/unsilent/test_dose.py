@@ -37,6 +37,12 @@ def adapted(name: str, dtype: torch.dtype | None = None) -> Any:  # noqa: ANN401
         return get_peft_model(model, getattr(peft, f"{kind.method}Config")(**kind.options))
 
 
+def injected() -> Any:  # noqa: ANN401 - a model with layers of an adapter, which it does not know of
+    """An adapter put in by PEFT's low-level call."""
+    config = peft.LoraConfig(r=4, target_modules=["q_proj"], init_lora_weights=False)
+    return peft.inject_adapter_in_model(config, support.tiny_model())
+
+
 def checked(model: Any, examples: Any = ROWS) -> Outcome:  # noqa: ANN401
     """The outcome, and no trace: weights, gradients, modes and random states are as before."""
 
@@ -193,6 +199,8 @@ SKIPPED = {
     "raises": (broken, ROWS, "could not be asked (ZeroDivisionError"),
     "no rows": (support.tiny_adapter, [], "no example holds two tokens"),
     "one token": (support.tiny_adapter, ["x"], "no example holds two tokens"),
+    "base of an adapter": (lambda: support.tiny_adapter().get_base_model(), ROWS, "No adapter loaded"),
+    "injected": (injected, ROWS, "No adapter loaded"),
     "no examples": (support.tiny_adapter, [3.0], "could not be asked (TypeError"),
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import time
+from typing import Any
 
 import pytest
 
@@ -50,6 +52,11 @@ def test_evidence_names_the_texts() -> None:
     assert "return float('nan')" in found.message
 
 
+def test_number_words_may_be_read() -> None:
+    """Five is 5.0 to a parser that knows words."""
+    assert check_answer_rate(lambda text: 5.0 if "five" in text else math.nan).status == "passed"
+
+
 def test_none_is_no_number() -> None:
     """A parser may say None where there is no number."""
     assert check_answer_rate(lambda text: None).status == "passed"
@@ -68,6 +75,43 @@ def test_parser_that_cannot_be_judged_is_skipped(parse: object) -> None:
 def test_prompts_of_one_length_cannot_be_judged() -> None:
     """Nothing is padded, so nothing can go wrong there."""
     assert "all prompts are of one length" in check_padding(lambda prompts: prompts, ["a", "b"]).reason
+
+
+def longest_alone(asked: list[str]) -> list[str]:
+    """Padding on the right: all but the longest are another text."""
+    longest = max(map(len, asked))
+    return [f"{prompt}{'!' if len(prompt) < longest else ''}" for prompt in asked]
+
+
+def test_several_longest_prompts_are_not_padded() -> None:
+    """Four of ten are shorter, and all four change; the other six need no padding."""
+    outcome = check_padding(longest_alone, [*[f"long{at}" for at in range(6)], *"abcd"])
+
+    assert outcome.status == "failed"
+
+
+def test_eight_prompts_are_enough() -> None:
+    """Of many, given one by one, the shortest and the longest are among those that are asked."""
+    asked: list[str] = []
+
+    def generate(prompts: list[str]) -> list[str]:
+        asked.extend(prompts)
+        return longest_alone(prompts)
+
+    outcome = check_padding(generate, ("q" * at for at in range(1, 300)))
+
+    assert (outcome.evidence["differing"], outcome.evidence["prompts"]) == (7, 8)
+    assert (len(asked), len(min(asked)), len(max(asked))) == (8 + 1 + 8 + 7 * 8, 1, 299)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "reason"),
+    [(None, "cannot be read (TypeError"), ([1, 2], "cannot be read"), ([(1,), (2, 3)], "no texts"), ([], "one length")],
+    ids=["none", "numbers", "tuples", "empty"],
+)
+def test_prompts_that_are_none_are_skipped(prompts: Any, reason: str) -> None:  # noqa: ANN401 - anything
+    """With the reason."""
+    assert reason in check_padding(longest_alone, prompts).reason
 
 
 def test_sampling_cannot_be_judged() -> None:
@@ -139,6 +183,16 @@ def test_completions_are_described(completions: list[str], looks: list[str]) -> 
     assert check_answers(NAN, completions).evidence["looks"] == looks
 
 
+def test_long_completions_are_looked_at_quickly() -> None:
+    """Only the ends of completions can go on for ever."""
+    start = time.perf_counter()
+    looks = check_answers(NAN, ["a" * 20_000 + " so on and on" * 40] * 10).evidence["looks"]
+
+    assert "one piece of text again and again" in str(looks)
+    assert check_answers(NAN, ["ha " * 7000 + "x"] * 10).status == "failed"
+    assert time.perf_counter() - start < 5  # 0.1 s alone
+
+
 def test_prompts_without_opening_tag_are_described() -> None:
     """Whatever the tag is called; where prompt or completion opens it, it is not missing."""
     closed = ["many</result>"] * 10
@@ -169,8 +223,9 @@ def test_a_stray_number_saves_nobody() -> None:
         ([], None, "fewer than 5"),
         (NAN, ["x"], "1 completions cannot belong to 10 answers"),
         (1.0, None, "the answers cannot be read"),
+        (["A", "B", "C"] * 4, None, "12 of 12 answers are texts, not numbers"),
     ],
-    ids=["too few", "none", "unequal", "no list"],
+    ids=["too few", "none", "unequal", "no list", "letters"],
 )
 def test_answers_that_cannot_be_judged_are_skipped(answers: object, completions: list[str] | None, reason: str) -> None:
     """With the reason."""

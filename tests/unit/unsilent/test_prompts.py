@@ -51,6 +51,23 @@ def rows(
     return made
 
 
+def masked(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as TRL has it: a mask instead of labels."""
+    return {"input_ids": row["input_ids"], "completion_mask": [int(label != -100) for label in row["labels"]]}
+
+
+def padded(tokenizer: Any, texts: list[str], to: int | None = None) -> Any:  # noqa: ANN401 - what a tokenizer returns
+    """Prompts in a batch, padded on the left."""
+    return tokenizer(texts, padding="max_length" if to else True, max_length=to, padding_side="left")
+
+
+def beginning(pad: int) -> Any:  # noqa: ANN401 - a tokenizer
+    """One whose begin token is 1, and whose padding is that, too, or another one."""
+    tokenizer = support.tiny_tokenizer()
+    tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
+    return tokenizer
+
+
 def learnt(prompts: list[str]) -> list[dict[str, Any]]:
     """Training rows of which every token is a label."""
     return [row | {"labels": row["input_ids"]} for row in rows(prompts)]
@@ -71,6 +88,8 @@ def learnt(prompts: list[str]) -> list[dict[str, Any]]:
         [{name: torch.tensor([values]) for name, values in row.items()} for row in rows(PROMPTS)],
         [row | {"labels": row["labels"][-14:]} for row in rows(PROMPTS)],
         [row | {"attention_mask": None} for row in rows(PROMPTS)],
+        [{"input_ids": row["input_ids"]} for row in rows(PROMPTS)],
+        [masked(row) for row in rows(PROMPTS)],
     ],
     ids=[
         "text",
@@ -85,6 +104,8 @@ def learnt(prompts: list[str]) -> list[dict[str, Any]]:
         "tensors",
         "labels at the end",
         "mask is none",
+        "ids alone",
+        "completion mask",
     ],
 )
 def test_healthy_rows_of_every_form_pass(training: list[Any]) -> None:
@@ -92,6 +113,31 @@ def test_healthy_rows_of_every_form_pass(training: list[Any]) -> None:
     outcome = check_prompts(TOKENIZER, iter(training), iter(PROMPTS))
 
     assert (outcome.status, outcome.message, outcome.reason) == ("passed", "", "")
+
+
+@pytest.mark.parametrize("pad", [0, 1], ids=["padding of its own", "padding that begins"])
+@pytest.mark.parametrize("to", [None, 60], ids=["to the longest", "to a length"])
+def test_padding_at_inference_is_no_prompt(pad: int, to: int | None) -> None:
+    """With a mask or without, whatever token it is, in rows and for begin tokens."""
+    tokenizer = beginning(pad)
+    batch = padded(tokenizer, PROMPTS, to)
+
+    for sent in (batch, batch["input_ids"], [{"input_ids": ids} for ids in batch["input_ids"]]):
+        assert check_prompts(tokenizer, rows(PROMPTS), sent).status == "passed"
+        assert check_prompt_bos(tokenizer, sent).status == "passed"
+    assert check_prompts(tokenizer, batch, PROMPTS).status == "passed"
+    assert check_prompts(tokenizer, rows(QUESTIONS), batch).status == "failed"
+
+
+def test_double_begin_tokens_are_found_behind_padding() -> None:
+    """In a batch, with its mask or without, and in a single text."""
+    twice = "<|im_start|><|im_start|>"
+    tokenizer = beginning(0)
+    batch = padded(tokenizer, [twice + prompt for prompt in PROMPTS])
+
+    for sent in (batch, batch["input_ids"], twice + "a", [batch["input_ids"][0]]):
+        assert check_prompt_bos(tokenizer, sent).status == "failed"
+    assert check_prompt_bos(beginning(1), [[1, 1, 9, 9], [1, 1, 8]]).status == "failed"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +245,8 @@ def test_holes_in_a_mask_are_looked_through() -> None:
     [
         (TOKENIZER, [], [], "0 training rows do not pair with 0 prompts"),
         (TOKENIZER, PROMPTS, PROMPTS[:1], "4 training rows do not pair with 1 prompts"),
-        (TOKENIZER, [{"text": "a"}], ["a"], "KeyError"),
+        (TOKENIZER, [{"text": "a"}], ["a"], "expected tokenized rows, with input_ids, but got a row of text"),
+        (TOKENIZER, [{"prompt": "a", "completion": "b"}], ["a"], "but got a row of prompt, completion"),
         (TOKENIZER, [{"input_ids": [[1], [2]], "labels": [1]}], ["a"], "expected token ids, but got [1]"),
         (TOKENIZER, [[0.5]], ["a"], "expected token ids, but got 0.5"),
         (TOKENIZER, [("a", "b")], ["a"], "expected token ids, but got 'a'"),
@@ -213,6 +260,7 @@ def test_holes_in_a_mask_are_looked_through() -> None:
         "nothing",
         "unequal",
         "text column",
+        "prompt and completion",
         "a batch",
         "halves",
         "pairs",

@@ -8,7 +8,7 @@ import pytest
 import support
 import torch
 
-from unsilent.sent_prompts import read_sent_prompts
+from unsilent.sent_prompts import listed, read_sent_prompts
 
 TOKENIZER = support.tiny_tokenizer()
 
@@ -53,9 +53,36 @@ def test_answer_without_the_model_is_refused() -> None:
     llm = Asker()
     llm.answer = lambda *questions: [1.0]  # type: ignore[method-assign] # the point
 
-    with pytest.raises(ValueError, match=r"forward pass for every question, but got 0. Where: question 0, 'a'"):
+    with pytest.raises(ValueError, match=r"forward pass for every question, but got 0 at .* Where: question 0, 'a'"):
         read_sent_prompts(llm, ["a"])
     assert not llm.model.get_input_embeddings()._forward_pre_hooks
+
+
+def test_refusal_accuses_nobody() -> None:
+    """An encoder's own embeddings, a list of questions, another model: it says what may be."""
+    llm = Asker()
+    llm.model.get_input_embeddings = lambda: torch.nn.Embedding(2, 2)
+
+    with pytest.raises(ValueError, match=r"at the model's input embeddings.*takes a list.*an encoder and a decoder"):
+        read_sent_prompts(llm, ["a"])
+
+
+def test_embeddings_called_by_keyword_are_read() -> None:
+    """Some programs name the argument."""
+    llm = Asker()
+    llm.answer = lambda *_: [float(llm.model.get_input_embeddings()(input=torch.tensor([[5, 6]])).sum())]  # type: ignore[method-assign] # the point
+
+    assert read_sent_prompts(llm, ["a"]) == [[5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "count"),
+    [("one text", 1), (["a", "b"], 2), (TOKENIZER("a"), 1), (TOKENIZER(["a", "b"]), 2), (TOKENIZER(["a"]), 1)],
+    ids=["text", "texts", "encoding", "batch", "batch of one"],
+)
+def test_prompts_are_listed(rows: object, count: int) -> None:
+    """A text is no list of letters, and a batch no list of its columns."""
+    assert len(listed(rows)) == count
 
 
 def test_object_without_a_model_is_refused() -> None:
