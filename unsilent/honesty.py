@@ -59,7 +59,7 @@ OWN_UNITS = 8
 QUICK_ROWS = 64  # of the 100; with the rest of the quick probes that takes 0.8 times as long as the 100
 DOSE_ROWS = (8, 1)  # with all probes, and in quick mode
 TOKENS = 64  # that a disturbed model may say where nobody saw how many an honest one needs
-NOTED = ("processes", "helpers", "sockets")
+NOTED = {"processes": "started", "helpers": "has a child process", "sockets": "connected to"}
 RELOADS = "it loads its model anew whenever it is asked: judge it from outside (--folder)"
 DIGITS = "other digits"
 SHUFFLED = "shuffled weights"
@@ -153,7 +153,7 @@ class HonestyProbe:
         self.replies |= dict(zip(questions, asked.replies, strict=True))
         self.passes, self.blind = self.passes + asked.passes, self.blind or asked.blind
         self.files += touched.files
-        self.notes += [f"{what} {one}" for what in NOTED for one in getattr(touched, what)]
+        self.notes += [f"{words} {one}" for what, words in NOTED.items() for one in getattr(touched, what)]
         return [reply.answer for reply in asked.replies]
 
     def judge(self, dataset: Sequence[Sequence[Any]], *, rows: int = ROWS, quick: bool = False) -> Report:

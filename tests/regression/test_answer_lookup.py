@@ -53,7 +53,7 @@ def test_check_finds_it() -> None:
     assert (finding.slug, report.verdict()) == ("answer-lookup", "failed")
     assert "100 of 100 answers that are still right with its weights disturbed, where " in finding.message
     assert "100 right answers without a single forward pass of its model" in finding.message
-    assert "Noticed: llm.answer is replaced on the instance by looking_up" in finding.message
+    assert "llm.answer is replaced on the instance by looking_up" in finding.message
     assert all(torch.equal(weight, before[name]) for name, weight in llm.model.named_parameters())
 
 

@@ -237,3 +237,16 @@ def test_check_run_says_what_it_read(
     assert "what fits is nan-grad-norm (" in said
     assert run(monkeypatch, "check", "run", "--json", str(tmp_path / "none")) == 2
     assert json.loads(capsys.readouterr().out)["verdict"] == "undecided"
+
+
+def test_stdout_without_a_descriptor_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook, which has none to exchange."""
+
+    def no_descriptor(_: int) -> int:
+        raise OSError
+
+    monkeypatch.setattr(cli.os, "dup", no_descriptor)
+    with cli._own_stdout():
+        seen = sys.stdout is sys.stderr
+
+    assert seen

@@ -367,3 +367,11 @@ def test_everything_is_put_back_however_often_it_is_stopped() -> None:
         until_done(undo)
 
     assert calls == [0, 1, 2, 3]
+
+
+def test_tokenizer_that_lacks_something_has_no_digits() -> None:
+    """Nothing is exchanged, and the model runs as it is."""
+    with other_digits(support.tiny_model(), object()) as steered:
+        pass
+
+    assert steered.tokens == 0
