@@ -245,7 +245,7 @@ def test_stdout_without_a_descriptor_is_left_alone(monkeypatch: pytest.MonkeyPat
     def no_descriptor(_: int) -> int:
         raise OSError
 
-    monkeypatch.setattr(cli.os, "dup", no_descriptor)
+    monkeypatch.setattr(os, "dup", no_descriptor)
     with cli._own_stdout():
         seen = sys.stdout is sys.stderr
 
