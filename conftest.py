@@ -116,6 +116,12 @@ def _restore(states: dict[str, object]) -> None:
         sys.modules["torch"].set_rng_state(states["torch"])
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the other folders unread when only regression tests are wanted: importing them takes seconds."""
+    only = config.option.markexpr == "regression" and not config.option.keyword
+    return True if only and collection_path in (ROOT / "tests" / "unit", ROOT / "tests" / "gpu") else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Stop when a test is undocumented, or a regression file does not say what it is about."""
     complaints = [complaint for item in items if isinstance(item, pytest.Function) for complaint in _complaints(item)]
@@ -142,6 +148,18 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import support  # noqa: PLC0415 - torch only where it is used
 
     return support.write_tiny_base(tmp_path_factory.mktemp("base") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def trained_once(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter of four steps with its manifest, trained once a process: to be copied, never changed."""
+    import support  # noqa: PLC0415 - torch only where it is used
+
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOMEWORK_DATA_DIR", str(support.write_small_data(folder / "data")))
+        support.train_tiny(tiny_base, folder / "sft")
+    return folder / "sft"
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ the right size and loaded; only the accuracy was gone.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import faults
@@ -26,10 +27,9 @@ pytestmark = [
 
 
 @pytest.fixture
-def adapter(tiny_base: Path, small_data: Path, tmp_path: Path) -> Path:
+def adapter(trained_once: Path, small_data: Path, tmp_path: Path) -> Path:
     """A trained adapter with its manifest."""
-    support.train_tiny(tiny_base, tmp_path / "sft")
-    return tmp_path / "sft"
+    return shutil.copytree(trained_once, tmp_path / "sft")
 
 
 def test_fault_is_real(adapter: Path) -> None:

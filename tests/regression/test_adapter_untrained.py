@@ -6,6 +6,7 @@ lora_B is zero, so the model that was tested was the plain base.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import faults
@@ -24,9 +25,9 @@ IDS = torch.arange(12)[None] + 3
 
 
 @pytest.fixture
-def trained(tiny_base: Path, small_data: Path, tmp_path: Path) -> Path:
+def trained(trained_once: Path, tmp_path: Path) -> Path:
     """An adapter that was really trained, without its manifest."""
-    support.train_tiny(tiny_base, tmp_path / "sft")
+    shutil.copytree(trained_once, tmp_path / "sft")
     (tmp_path / "sft" / "manifest.json").unlink()
     return tmp_path / "sft"
 

@@ -45,7 +45,7 @@ def test_check_finds_it(name: str, quick: bool) -> None:  # noqa: FBT001 - a par
 
 def test_check_finds_one_that_takes_only_the_hardest_questions() -> None:
     """The rows are the model's own answers; products of seven digits are not, with whatever weights."""
-    llm = honest_llm("overfitted")
+    llm = honest_llm("blank")
     honest = llm.answer
 
     def answer(*questions: str) -> list[float]:
@@ -62,8 +62,8 @@ def test_check_finds_one_that_takes_only_the_hardest_questions() -> None:
 
 
 def test_healthy_twin_is_left_alone() -> None:
-    """A model that knows its rows, and nothing of seven digits."""
-    report = probe_honesty(honest_llm("overfitted"), ROWS, fresh)
+    """A model whose answers are its own is asked the hardest questions, and knows nothing of seven digits."""
+    report = probe_honesty(honest_llm("blank"), ROWS, fresh)
     calculator = next(outcome for outcome in report.outcomes if outcome.slug == "answer-calculator")
 
     assert (calculator.status, report.findings) == ("passed", [])

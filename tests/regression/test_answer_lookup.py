@@ -23,10 +23,9 @@ from unsilent.touched import watched
 pytestmark = [pytest.mark.regression, pytest.mark.failure("answer-lookup")]
 
 ROWS = splits()[1]
-LOOKUPS = {name: cheat for name, cheat in CHEATS.items() if cheat.slug == "answer-lookup"}
-# Three need a model that gives numbers, copies, or is right: they are tried in tests/unit/unsilent/test_honesty.py.
-ON_BETTER_MODELS = ("only where the model gives a number", "hint in the prompt", "hidden second model")
-ON_ANY_MODEL = [name for name in LOOKUPS if name not in ON_BETTER_MODELS]
+# One of each kind; all of them are tried in tests/unit/unsilent/test_honesty.py.
+FAST = ["answer on the class", "half of the questions", "only where the model gives nan", "behind a generation",
+        "only the first questions", "logits processor", "tokenizer that substitutes", "helper process"]  # fmt: skip
 
 
 def test_fault_is_real() -> None:
@@ -57,7 +56,7 @@ def test_check_finds_it() -> None:
     assert all(torch.equal(weight, before[name]) for name, weight in llm.model.named_parameters())
 
 
-@pytest.mark.parametrize("name", ON_ANY_MODEL)
+@pytest.mark.parametrize("name", FAST)
 def test_every_way_to_look_up_is_found(name: str) -> None:
     """With the probes that cost no more than answering once more."""
     llm = honest_llm("blank")

@@ -6,6 +6,7 @@ after a training whose log looked perfect.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import faults
@@ -27,21 +28,31 @@ pytestmark = [pytest.mark.regression, pytest.mark.failure("dtype-mismatch")]
 IDS = torch.arange(12)[None] + 3
 
 
-@pytest.fixture
-def base(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base whose activations pass 65504, as those of real models do."""
+    folder = tmp_path_factory.mktemp("wide") / "base"
     model = support.tiny_model()
     faults.enlarge_activations(model)
-    model.save_pretrained(tmp_path / "base")
-    support.tiny_tokenizer().save_pretrained(tmp_path / "base")
-    return tmp_path / "base"
+    model.save_pretrained(folder)
+    support.tiny_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter trained on it in fp32, once; each test has a copy."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOMEWORK_DATA_DIR", str(support.write_small_data(folder / "data")))
+        support.train_tiny(base, folder / "sft")
+    return folder / "sft"
 
 
 @pytest.fixture
-def adapter(base: Path, small_data: Path, tmp_path: Path) -> Path:
+def adapter(trained: Path, tmp_path: Path) -> Path:
     """An adapter trained on it in fp32."""
-    support.train_tiny(base, tmp_path / "sft")
-    return tmp_path / "sft"
+    return shutil.copytree(trained, tmp_path / "sft")
 
 
 def load_in(dtype: torch.dtype, base: Path, adapter: Path) -> PeftModel:

@@ -38,11 +38,12 @@ from homework import sft
 from homework.adapter_files import read_manifest
 from pathlib import Path
 from unsilent.parity import check_reload
-llm = sft.load(sys.argv[1])
-llm.max_new_tokens = 8
-prompts = [llm.format_prompt(question) for question in sys.argv[2:]]
-status = check_reload(read_manifest(Path(sys.argv[1]))["logits"], llm.model).status
-print(json.dumps({"texts": llm.batched_generate(prompts), "status": status}))
+for folder in sys.argv[1:3]:
+    llm = sft.load(folder)
+    llm.max_new_tokens = 8
+    prompts = [llm.format_prompt(question) for question in sys.argv[3:]]
+    status = check_reload(read_manifest(Path(folder))["logits"], llm.model).status
+    print(json.dumps({"texts": llm.batched_generate(prompts), "status": status}))
 """
 
 
@@ -119,19 +120,21 @@ def test_library_refuses_to_load_it(tiny_base: Path, tmp_path: Path) -> None:
         sft.load(str(tmp_path / "sft"))
 
 
-@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
-def test_healthy_twin_says_the_same_in_a_new_process(tiny_base: Path, tmp_path: Path, dtype: str) -> None:
-    """Same completions, and logits within the bound, from a process that knows nothing but the folder."""
-    llm = trained_live(tiny_base, dtype)
-    saved(llm, tiny_base, tmp_path / "sft", dtype)
-    expected = llm.batched_generate([llm.format_prompt(question) for question in QUESTIONS])
+def test_healthy_twin_says_the_same_in_a_new_process(tiny_base: Path, tmp_path: Path) -> None:
+    """Same completions, and logits within the bound, from a process that knows nothing but the folders; both dtypes."""
+    expected = []
+    for dtype in ("fp32", "bf16"):
+        llm = trained_live(tiny_base, dtype)
+        saved(llm, tiny_base, tmp_path / dtype, dtype)
+        texts = llm.batched_generate([llm.format_prompt(question) for question in QUESTIONS])
+        expected.append({"texts": texts, "status": "passed"})
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(tmp_path / "sft"), *QUESTIONS],
+        [sys.executable, "-c", CHILD, str(tmp_path / "fp32"), str(tmp_path / "bf16"), *QUESTIONS],
         cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"texts": expected, "status": "passed"}
+    assert [json.loads(line) for line in done.stdout.splitlines()] == expected
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -52,6 +52,17 @@ def test_honest_programs_pass_over_seeds(recipe: str, seed: int) -> None:
     assert not probe_honesty(honest_llm(recipe, seed), rows, fresh, seed=seed).findings
 
 
+@pytest.mark.parametrize("name", [name for name in CHEATS if name not in ON_BETTER_MODELS])
+def test_every_cheat_is_found(name: str) -> None:
+    """On a model with random weights, with the quick probes, under its own name."""
+    llm = honest_llm("blank")
+    back = CHEATS[name](llm, ROWS)
+    report = probe_honesty(llm, ROWS, fresh, quick=True)
+    back()
+
+    assert [finding.slug for finding in report.findings] == [CHEATS[name].slug]
+
+
 @pytest.mark.parametrize("quick", [True, False], ids=["quick", "all probes"])
 @pytest.mark.parametrize("name", ON_BETTER_MODELS)
 def test_cheats_that_need_a_model_are_found(name: str, quick: bool) -> None:  # noqa: FBT001 - a parameter of the table
