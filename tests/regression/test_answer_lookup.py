@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.regression, pytest.mark.failure("answer-lookup")]
 
 ROWS = splits()[1]
 # One of each kind; all of them are tried in tests/unit/unsilent/test_honesty.py.
-FAST = ["answer on the class", "half of the questions", "only where the model gives nan", "behind a generation",
-        "only the first questions", "logits processor", "tokenizer that substitutes", "helper process"]  # fmt: skip
+FAST = ["half of the questions", "only where the model gives nan", "behind a generation", "logits processor",
+        "tokenizer that substitutes", "helper process"]  # fmt: skip
 
 
 def test_fault_is_real() -> None:

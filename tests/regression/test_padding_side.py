@@ -59,19 +59,11 @@ def test_healthy_twin_is_left_alone(llm: BaseLLM) -> None:
 
 
 @pytest.mark.base
-def test_real_model_is_left_alone_in_bf16(real_base: str) -> None:
-    """Rounding in bf16 changes a completion here and there; that is not padding."""
+def test_real_model_is_judged_in_bf16(real_base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounding changes a completion of the 135M here and there, which is not padding; padded, it goes on after that."""
     llm = BaseLLM(real_base, dtype="bf16", device="cpu")
     llm.max_new_tokens = 6
-
-    assert check_padding(llm.batched_generate, PROMPTS).status == "passed"
-
-
-@pytest.mark.base
-def test_real_model_shows_the_fault(real_base: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The 135M, too, goes on after the padding."""
-    llm = BaseLLM(real_base, dtype="bf16", device="cpu")
-    llm.max_new_tokens = 6
+    healthy = check_padding(llm.batched_generate, PROMPTS).status
     faults.pad_on_the_right(monkeypatch)
 
-    assert check_padding(llm.batched_generate, PROMPTS).status == "failed"
+    assert (healthy, check_padding(llm.batched_generate, PROMPTS).status) == ("passed", "failed")
