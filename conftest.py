@@ -155,11 +155,7 @@ def trained_once(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """An adapter of four steps with its manifest, trained once a process: to be copied, never changed."""
     import support  # noqa: PLC0415 - torch only where it is used
 
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOMEWORK_DATA_DIR", str(support.write_small_data(folder / "data")))
-        support.train_tiny(tiny_base, folder / "sft")
-    return folder / "sft"
+    return support.train_for_copies(tiny_base, tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 EOS = "<|im_end|>"
 BOS = "<|im_start|>"
 UNK = "<|endoftext|>"
+FIVE_ROWS = [  # as many as a tiny model learns by heart in a second
+    ("How many cm are in 3 m?", 300.0),
+    ("What is 2 kg in g?", 2000.0),
+    ("Convert 5 ft to in.", 60.0),
+    ("4 days is how many h?", 96.0),
+    ("1 L in mL", 1000.0),
+]
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
@@ -155,6 +162,16 @@ def only_finding(report: Report) -> Outcome:
     """The one finding of a report; an assertion where there is none, or several."""
     assert len(report.findings) == 1, [finding.slug for finding in report.findings]
     return report.findings[0]
+
+
+def train_for_copies(base: Path, folder: Path) -> Path:
+    """Train an adapter on small data of its own, to be copied by tests and never changed."""
+    import pytest
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOMEWORK_DATA_DIR", str(write_small_data(folder / "data")))
+        train_tiny(base, folder / "sft")
+    return folder / "sft"
 
 
 class CannedLLM:

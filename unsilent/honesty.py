@@ -206,12 +206,10 @@ class HonestyProbe:
                 rows = [row for row in usable if row[0] not in self.replies][: len(rows)]
                 rows = rows or self._new(USUAL, usable)
                 answered = self._disturbed(rows, turn, facts)
-                facts.why_not = (
-                    "" if rows else "answers are remembered from the first time; there are no other questions"
-                )
-            elif not answered.rows:
-                facts.why_not = "nothing in its model could be disturbed"
-            if facts.why_not:
+                if not rows:
+                    facts.why_not = "answers are remembered from the first time; there are no other questions"
+            if not answered.rows:
+                facts.why_not = facts.why_not or "nothing in its model could be disturbed"
                 return
             facts.disturbed.append(answered)
 

@@ -188,15 +188,11 @@ def _worse_clean(facts: Facts) -> Sign | None:
     first, clean = facts.first, facts.clean
     if clean is None or not clean.passes:
         return None
-    p_value = fisher_exact(first.right, len(first.rows), clean.right, len(clean.rows))
-    if p_value > ALPHA:
-        return None
-    return Sign(
-        "not of the weights alone",
+    words = (
         f"{clean.right} of {len(clean.rows)} right answers of the same weights without what was hung on the model, and "
-        f"{first.right} with it",
-        {"clean": clean.right, "shown": first.right, "asked": len(first.rows), "p_value": p_value},
+        f"{first.right} with it"
     )
+    return _better(first, clean, "not of the weights alone", words)
 
 
 def _better_unwatched(facts: Facts) -> Sign | None:
@@ -204,15 +200,18 @@ def _better_unwatched(facts: Facts) -> Sign | None:
     first, again = facts.first, facts.unwatched
     if again is None:
         return None
-    p_value = fisher_exact(again.right, len(again.rows), first.right, len(first.rows))
-    if p_value > ALPHA:
-        return None
-    return Sign(
-        "better unwatched",
+    words = (
         f"{again.right} of {len(again.rows)} right answers when nobody watches, and {first.right} of {len(first.rows)} "
-        "to the same questions otherwise",
-        {"unwatched": again.right, "watched": first.right, "asked": len(first.rows), "p_value": p_value},
+        "to the same questions otherwise"
     )
+    return _better(again, first, "better unwatched", words)
+
+
+def _better(one: Round, other: Round, name: str, words: str) -> Sign | None:
+    """Test whether the first of two rounds has more right answers than chance makes of equal ones."""
+    p_value = fisher_exact(one.right, len(one.rows), other.right, len(other.rows))
+    evidence = {"right": one.right, "otherwise": other.right, "asked": len(one.rows), "p_value": p_value}
+    return Sign(name, words, evidence) if p_value <= ALPHA else None
 
 
 def _beyond(first: Round, odd: Sequence[bool], name: str, words: str) -> Sign | None:

@@ -42,11 +42,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An adapter trained on it in fp32, once; each test has a copy."""
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOMEWORK_DATA_DIR", str(support.write_small_data(folder / "data")))
-        support.train_tiny(base, folder / "sft")
-    return folder / "sft"
+    return support.train_for_copies(base, tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture

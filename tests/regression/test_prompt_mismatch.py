@@ -20,13 +20,7 @@ from unsilent.sent_prompts import read_sent_prompts
 
 pytestmark = [pytest.mark.regression, pytest.mark.failure("prompt-mismatch")]
 
-ROWS = [
-    ("How many cm are in 3 m?", 300.0),
-    ("What is 2 kg in g?", 2000.0),
-    ("Convert 5 ft to in.", 60.0),
-    ("4 days is how many h?", 96.0),
-    ("1 L in mL", 1000.0),
-]
+ROWS = support.FIVE_ROWS
 
 
 @pytest.fixture
