@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from peft import PeftModel
 from ratio import compare, record
+from stop_rule import AnswerClosed
 from transformers import AutoModelForCausalLM, StoppingCriteriaList, pipeline
 
 from homework import base_llm, sft
 from homework.adapter_files import locate, weights_in
-from homework.completions import AnswerClosed, cut_at_tag
+from homework.completions import cut_at_tag
 from homework.configuration import TrainingConfig
 from homework.data import Dataset
 

@@ -2,7 +2,8 @@
 
 The interface is the course's: ``generate`` and ``batched_generate`` take prompts as they are, ``answer`` formats,
 generates and parses. Batches give the answers that single prompts give: padding is always on the left, prompts are
-sorted by length and the answers put back in order, and every row ends at its own ``</answer>``.
+sorted by length and the answers put back in order, and every row ends at its own ``</answer>``. What all prompts begin
+with is run once (``decoding.py``).
 
     python -m homework.base_llm test
 
@@ -12,35 +13,30 @@ Shapes: B rows, T tokens, N samples per prompt.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, overload
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, StoppingCriteriaList
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from .checkpoints import quiet_transformers, resolve_checkpoint
-from .completions import AnswerClosed, cut_at_tag, parse_answer
+from .completions import cut_at_tag, parse_answer
+from .decoding import can_share, common_prefix, decode, let_share, room_for, run_prefix
 from .devices import default_device
 from .errors import BaseModelMissing, OptionInvalid
 from .precision import choose_precision, dtype_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-# Keys, values and logits of one micro-batch stay below this; 128 rows of 60 tokens of the 135M need 0.4 GB.
+    from .decoding import Draw
+
+# Keys, values, attention scores and logits of one micro-batch stay below this; 128 rows of 60 tokens of the 135M need
+# 0.4 GB.
 GENERATION_BYTES = 2**30
 LARGEST_MICRO_BATCH = 128
 
-
-def left_pad(sequences: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pad token lists on the left.
-
-    Returns:
-        ``input_ids`` and ``attention_mask``, both (B, T) int64.
-    """
-    length = max(len(sequence) for sequence in sequences)
-    ids = torch.tensor([[pad] * (length - len(sequence)) + list(sequence) for sequence in sequences])
-    mask = torch.tensor([[0] * (length - len(sequence)) + [1] * len(sequence) for sequence in sequences])
-    return ids, mask
+BatchT = TypeVar("BatchT")
 
 
 class BaseLLM:
@@ -52,9 +48,11 @@ class BaseLLM:
         device: Where the model lies.
         checkpoint: Which base was loaded and why.
         max_new_tokens: Upper bound of generated tokens an answer.
+        model_record: Which model this is, in the words of the record beside sampled rows; empty where nobody asked.
     """
 
     max_new_tokens = 50  # the course's
+    model_record: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,
@@ -125,78 +123,115 @@ class BaseLLM:
             OptionInvalid: A negative temperature, fewer than 1 sample, several greedy samples, or an empty prompt.
         """
         samples = 1 if num_return_sequences is None else num_return_sequences
-        _check_sampling(prompts, samples, temperature)
-        token_lists = [self.tokenizer(prompt)["input_ids"] for prompt in prompts]
-        order = sorted(range(len(prompts)), key=lambda index: len(token_lists[index]))
         done: dict[int, list[str]] = {}
-        batches = list(self._micro_batches(order, token_lists, samples))
-        for batch in _progress(batches):
-            texts = self._generate_micro_batch([token_lists[index] for index in batch], samples, temperature)
-            done.update(zip(batch, texts, strict=True))
+        for index, completions in self.complete(prompts, samples, temperature, progress=True):
+            texts = self.tokenizer.batch_decode(completions, skip_special_tokens=True)
+            done[index] = [cut_at_tag(text) for text in texts]
         if num_return_sequences is None:
             return [done[index][0] for index in range(len(prompts))]
         return [done[index] for index in range(len(prompts))]
+
+    def complete(
+        self,
+        prompts: Sequence[str],
+        samples: int = 1,
+        temperature: float = 0.0,
+        *,
+        draws: Sequence[Sequence[Draw]] | None = None,
+        progress: bool = False,
+    ) -> Iterator[tuple[int, list[list[int]]]]:
+        """Complete prompts micro-batch by micro-batch, in the order of their lengths.
+
+        Args:
+            prompts: Formatted prompts, in any number: memory is bounded by the micro-batch.
+            samples: N, per prompt.
+            temperature: 0 is greedy.
+            draws: For each prompt N functions, position -> number in [0, 1), that decide each token; None draws from
+                torch's random state.
+            progress: Whether to show a bar on a terminal.
+
+        Yields:
+            Position of a prompt and its N completions as tokens, once for each prompt, as they are finished. The last
+            token is end-of-text, or the one that closed the answer, unless ``max_new_tokens`` came first.
+
+        Raises:
+            OptionInvalid: As ``batched_generate``.
+        """
+        token_lists = [list(self.tokenizer(prompt)["input_ids"]) for prompt in prompts]
+        _check_sampling(prompts, token_lists, samples, temperature)
+        if not prompts:
+            return
+        shared = common_prefix(token_lists)
+        prefix = run_prefix(self.model, token_lists[0][:shared]) if can_share(self.model) else None
+        batches = list(self._micro_batches(token_lists, samples, shared if prefix else 0))
+        for batch, at_once in _progress(batches, shown=progress):
+            rows: list[list[list[int]]] = [[] for _ in batch]
+            for start in range(0, samples, at_once):
+                end = min(start + at_once, samples)
+                done = decode(
+                    self.model,
+                    self.tokenizer,
+                    [token_lists[index] for index in batch],
+                    prefix=prefix,
+                    samples=end - start,
+                    max_new_tokens=self.max_new_tokens,
+                    temperature=temperature,
+                    draws=[draw for index in batch for draw in draws[index][start:end]] if draws else None,
+                )
+                for place, row in enumerate(done):
+                    rows[place // (end - start)].append(row)
+            yield from zip(batch, rows, strict=True)
 
     def answer(self, *questions: str) -> list[float]:
         """Answer questions: format, generate, parse. NaN where the completion holds no number."""
         prompts = [self.format_prompt(question) for question in questions]
         return [self.parse_answer(text) for text in self.batched_generate(prompts)]
 
-    def _micro_batches(self, order: list[int], token_lists: list[list[int]], samples: int) -> Iterator[list[int]]:
-        """Cut the sorted order where the next row would exceed the memory bound."""
-        config = self.model.config
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        element = 4  # bytes; logits are fp32, keys and values at most that
-        per_token = 2 * config.num_hidden_layers * heads * head_size * element
+    def _micro_batches(
+        self, token_lists: list[list[int]], samples: int, shared: int
+    ) -> Iterator[tuple[list[int], int]]:
+        """Cut the prompts, sorted by length, where the next one's rows would exceed the memory bound.
+
+        Yields:
+            Positions of prompts, and how many of their samples may be drawn at once: fewer than all only where a single
+            prompt has too many.
+        """
         batch: list[int] = []
-        for index in order:
-            length = len(token_lists[index]) + self.max_new_tokens  # of the longest row: the order ascends
-            rows = (len(batch) + 1) * samples
-            if batch and (
-                rows > LARGEST_MICRO_BATCH
-                or rows * (length * per_token + config.vocab_size * element) > GENERATION_BYTES
-            ):
-                yield batch
+        most = 0
+        for index in sorted(range(len(token_lists)), key=lambda index: len(token_lists[index])):
+            before, most = most, self._most_rows(len(token_lists[index]), shared)
+            if batch and (len(batch) + 1) * samples > most:
+                yield batch, min(samples, before)
                 batch = []
             batch.append(index)
-        if batch:
-            yield batch
+        yield batch, min(samples, most)
 
-    def _generate_micro_batch(self, token_lists: list[list[int]], samples: int, temperature: float) -> list[list[str]]:
-        pad = self.tokenizer.pad_token_id
-        ids, mask = left_pad(token_lists, pad)
-        ids, mask = ids.to(self.device), mask.to(self.device)
-        settings = GenerationConfig(
-            max_new_tokens=self.max_new_tokens,
-            num_return_sequences=samples,
-            do_sample=temperature > 0,
-            pad_token_id=pad,
-            eos_token_id=self.tokenizer.eos_token_id,
-            **({"temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature > 0 else {}),
+    def _most_rows(self, length: int, shared: int) -> int:
+        """How many rows of prompts of this length may run at once; ``shared`` tokens of it are run once for all."""
+        config: Any = self.model.config
+        heads: int = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        head_size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        own = length - shared
+        numbers: int = (
+            2 * config.num_hidden_layers * heads * head_size * room_for(own + self.max_new_tokens)  # keys and values
+            + 2 * config.num_attention_heads * own * length  # scores and their softmax
+            + 3 * config.vocab_size  # logits, probabilities and their sums
         )
-        with torch.inference_mode():
-            out = self.model.generate(
-                input_ids=ids,
-                attention_mask=mask,
-                generation_config=settings,
-                stopping_criteria=StoppingCriteriaList([AnswerClosed(self.tokenizer, ids.shape[1])]),
-            )
-        texts = self.tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
-        texts = [cut_at_tag(text) for text in texts]
-        return [texts[start : start + samples] for start in range(0, len(texts), samples)]
+        element = 4  # bytes: fp32, or less
+        return max(1, min(LARGEST_MICRO_BATCH, GENERATION_BYTES // (numbers * element)))
 
 
-def _check_sampling(prompts: list[str], samples: int, temperature: float) -> None:
+def _check_sampling(prompts: Sequence[str], token_lists: list[list[int]], samples: int, temperature: float) -> None:
     complaint = ""
+    empty = [index for index, tokens in enumerate(token_lists) if not (tokens and prompts[index])]
     if not (math.isfinite(temperature) and temperature >= 0):
         complaint = f"temperature {temperature}"
     elif samples < 1:
         complaint = f"num_return_sequences {samples}"
     elif samples > 1 and temperature == 0:
         complaint = f"{samples} samples at temperature 0, which would all be the same text"
-    elif not all(prompts):
-        complaint = f"an empty prompt at position {prompts.index('')}"
+    elif empty:
+        complaint = f"an empty prompt at position {empty[0]}"
     if complaint:
         raise OptionInvalid(
             expected="prompts with text, at least 1 sample, a finite temperature, above 0 for several samples",
@@ -206,11 +241,11 @@ def _check_sampling(prompts: list[str], samples: int, temperature: float) -> Non
         )
 
 
-def _progress(batches: list[list[int]]) -> Iterator[list[int]]:
+def _progress(batches: list[BatchT], *, shown: bool) -> Iterator[BatchT]:
     """Show a bar on a terminal when there is more than one batch."""
     from tqdm import tqdm  # noqa: PLC0415 - comes with transformers
 
-    disable = True if len(batches) < 2 else None  # noqa: PLR2004 - None: shown on a terminal only
+    disable = None if shown and len(batches) > 1 else True  # None: shown on a terminal only
     with tqdm(batches, desc="answering", unit="batch", disable=disable) as bar:
         yield from bar
 
@@ -251,6 +286,7 @@ def load_model(path: str, dtype: torch.dtype, device: torch.device) -> Any:  # n
             action="name another --checkpoint, or fetch it again",
         ) from error
     model.get_output_embeddings().register_forward_pre_hook(_contiguous)
+    let_share(model)
     return model.to(device).eval()
 
 

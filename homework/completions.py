@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
-
-import torch
-from transformers import StoppingCriteria
 
 CLOSING_TAG = "</answer>"
 OPENING_TAG = "<answer>"
 
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-_TAG_TOKENS = len(CLOSING_TAG) + 1  # a byte tokenizer spells it letter by letter
+TAG_TOKENS = len(CLOSING_TAG) + 1  # a byte tokenizer spells it letter by letter
 
 
 def parse_answer(text: str) -> float:
@@ -45,18 +41,3 @@ def cut_at_tag(text: str) -> str:
     """End the text at its closing tag, whatever shared a token with it."""
     before, tag, _ = text.partition(CLOSING_TAG)
     return before + tag
-
-
-class AnswerClosed(StoppingCriteria):  # type: ignore[misc] # transformers' base class is untyped
-    """A row is finished once its own text holds the closing tag."""
-
-    def __init__(self, tokenizer: Any, prompt_length: int) -> None:  # noqa: ANN401 - transformers' tokenizers
-        self.tokenizer = tokenizer
-        self.prompt_length = prompt_length
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object) -> torch.Tensor:
-        """Judge ``input_ids`` (B*N, T); returns (B*N,) bool."""
-        del scores, kwargs
-        tail = input_ids[:, max(self.prompt_length, input_ids.shape[1] - _TAG_TOKENS) :]
-        closed = [CLOSING_TAG in text for text in self.tokenizer.batch_decode(tail)]
-        return torch.tensor(closed, device=input_ids.device)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import Dataset as TorchDataset
 
-from .base_llm import left_pad
+from .decoding import left_pad
 from .errors import RowsUnusable
 
 if TYPE_CHECKING:

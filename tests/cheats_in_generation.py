@@ -5,12 +5,15 @@ Each finds the row in the prompt that reaches it, and leaves honest what is not 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from cheating import finder_in_prompts, put, table_of, tokens_of, written
-from transformers import LogitsProcessor, LogitsProcessorList
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
+from homework.completions import cut_at_tag
+from homework.decoding import left_pad
 from homework.sft import format_number
 
 if TYPE_CHECKING:
@@ -37,8 +40,35 @@ def batched_generate(stack: ExitStack, llm: Llm, rows: Sequence[Row]) -> None:
     put(stack, llm, "batched_generate", generate)
 
 
+def _generate_with_transformers(stack: ExitStack, llm: Llm) -> None:
+    """Let the program complete prompts as most programs do: whole, by ``model.generate``."""
+
+    def batched_generate(
+        prompts: list[str], num_return_sequences: int | None = None, temperature: float = 0
+    ) -> list[Any]:
+        ids, mask = left_pad([llm.tokenizer(prompt)["input_ids"] for prompt in prompts], llm.tokenizer.pad_token_id)
+        sampling = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
+        samples = num_return_sequences or 1
+        settings = {"max_new_tokens": llm.max_new_tokens, "num_return_sequences": samples, **sampling}
+        out = llm.model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            generation_config=GenerationConfig(
+                **settings, **{name: getattr(llm.tokenizer, name) for name in ("eos_token_id", "pad_token_id")}
+            ),
+        )
+        texts = llm.tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
+        texts = [cut_at_tag(text) for text in texts]
+        if num_return_sequences is None:
+            return texts
+        return [texts[start : start + samples] for start in range(0, len(texts), samples)]
+
+    put(stack, llm, "batched_generate", batched_generate)
+
+
 def generate_of_the_model(stack: ExitStack, llm: Llm, rows: Sequence[Row]) -> None:
     """``model.generate`` returns prompts with looked-up tokens behind them; unknown rows go to the model."""
+    _generate_with_transformers(stack, llm)
     find, honest = finder_in_prompts(rows), llm.model.generate
 
     def generate(**options: Any) -> torch.Tensor:  # noqa: ANN401
@@ -57,6 +87,7 @@ def generate_of_the_model(stack: ExitStack, llm: Llm, rows: Sequence[Row]) -> No
 
 def logits_processor(stack: ExitStack, llm: Llm, rows: Sequence[Row]) -> None:
     """The model generates, and a logits processor leaves it one token to choose: the next of the looked-up answer."""
+    _generate_with_transformers(stack, llm)
     find, honest = finder_in_prompts(rows), llm.model.generate
 
     def generate(**options: Any) -> Any:  # noqa: ANN401
@@ -82,18 +113,32 @@ class _Forced(LogitsProcessor):  # type: ignore[misc] # transformers' base class
 
 
 def hook_on_the_output_layer(stack: ExitStack, llm: Llm, rows: Sequence[Row]) -> None:
-    """Forward hooks remember the prompts and raise, step by step, the logit of the looked-up token."""
+    """Forward hooks remember the prompts and raise, step by step, the logit of the looked-up token.
+
+    What all prompts begin with may have been run before them, and rows that are finished may leave the cache.
+    """
     find = finder_in_prompts(rows)
     model = llm.model.get_base_model() if hasattr(llm.model, "get_base_model") else llm.model
+    beginning: list[int] = []
     forced: list[list[int]] = []
     step = 0
 
     def remember(_: Any, __: Any, inputs: dict[str, Any]) -> None:  # noqa: ANN401
-        nonlocal forced, step
-        ids = inputs["input_ids"]
+        nonlocal beginning, forced, step
+        ids, cache = inputs["input_ids"].tolist(), inputs.get("past_key_values")
         step += 1
-        if ids.shape[1] > 1:  # a prompt; afterwards one token comes at a time, the others are cached
-            forced, step = [tokens_of(llm, find(text)) for text in _texts(llm, ids)], 0
+        if cache is None:
+            beginning, forced = ids[0], []
+        elif (before := cache.get_seq_length()) in (0, len(beginning)):
+            beginning = beginning if before else []
+            prompts = llm.tokenizer.batch_decode([beginning + row for row in ids], skip_special_tokens=True)
+            forced, step = [tokens_of(llm, find(text)) for text in prompts], 0
+            cache.batch_select_indices = partial(select, cache)
+
+    def select(cache: Any, rows: torch.Tensor) -> None:  # noqa: ANN401
+        nonlocal forced
+        forced = [forced[row] for row in rows.tolist()]
+        type(cache).batch_select_indices(cache, rows)
 
     def bias(_: Any, __: Any, logits: torch.Tensor) -> torch.Tensor:  # noqa: ANN401
         raised = logits.clone()
@@ -111,6 +156,7 @@ def tokenizer_that_substitutes(stack: ExitStack, llm: Llm, rows: Sequence[Row]) 
 
     ``batch_decode`` goes through ``decode``, which is replaced.
     """
+    _generate_with_transformers(stack, llm)
     find, honest = finder_in_prompts(rows), llm.tokenizer.decode
 
     def decode(token_ids: Any, skip_special_tokens: bool = False, **options: Any) -> Any:  # noqa: ANN401, FBT001, FBT002

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -114,12 +114,13 @@ class Transcript:
         if one.memory is not None:
             self._by_memory[one.memory] = group
 
-    def take(self, memory: int, rows: Sequence[int] | None, repeats: int = 1) -> None:
-        """The rows of a cache were reordered, selected or repeated, as beams are."""
+    def take(self, memory: int, rows: Sequence[int] | None, repeats: int = 1, *, selected: bool = False) -> None:
+        """The rows of a cache were reordered, selected or repeated, as beams are; those ``selected`` are no beams."""
         group = self._by_memory.get(memory)
         if group is not None:
             rows = [row for row in range(len(group.rows)) for _ in range(repeats)] if rows is None else rows
-            _rearrange(group, [row for row in rows if row < len(group.rows)])
+            rows = [row for row in rows if row < len(group.rows)]
+            _rearrange(group, rows, going_on=rows if selected else ())
 
     def spoken(self, decode: Decode, ends: Iterable[int]) -> list[Spoken]:
         """Every sequence, in the order in which they began.
@@ -215,10 +216,14 @@ def _extend(group: Group, ids: list[list[int]], before: float, kept: int) -> Non
         group.start = len(group.rows[0])
 
 
-def _rearrange(group: Group, rows: Sequence[int]) -> None:
-    """Let each row be a copy of another; those as they stood are kept, for a beam that is finished goes on nowhere."""
-    old = zip(group.rows, group.guesses, group.sources, strict=True)
-    group.ended |= {tuple(row): (guesses, source) for row, guesses, source in old}
+def _rearrange(group: Group, rows: Sequence[int], *, going_on: Collection[int] = ()) -> None:
+    """Let each row be a copy of another; those as they stood are kept, for a beam that is finished goes on nowhere.
+
+    Rows of which it is known that they all go on are only longer later.
+    """
+    old = enumerate(zip(group.rows, group.guesses, group.sources, strict=True))
+    ended = [one for place, one in old if place not in going_on]
+    group.ended |= {tuple(row): (guesses, source) for row, guesses, source in ended}
     group.rows = [list(group.rows[row]) for row in rows]
     group.guesses = [list(group.guesses[row]) for row in rows]
     if group.following is not None:

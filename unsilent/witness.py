@@ -13,8 +13,10 @@ Shapes: B rows, T tokens, K positions with logits, V vocabulary.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 import threading
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +56,7 @@ class Seen:
     source: torch.Tensor | None = None
     taken: torch.Tensor | None = None
     repeats: int = 0
+    selected: bool = False  # the rows that were taken go on, as no beam does that was finished
 
     def size(self) -> int:
         """Number of tokens held."""
@@ -79,6 +82,8 @@ class Witness:
     def __init__(self, model: Any, tokenizer: Any) -> None:  # noqa: ANN401 - any torch model, any tokenizer
         self.forward_passes = 0
         self._given, self._model, self._tokenizer = model, unwrapped(model), tokenizer
+        self._numbers: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._unused = itertools.count()
         self._seen: list[Seen] = []
         self._held = 0
         self._transcript = Transcript()
@@ -137,10 +142,19 @@ class Witness:
             made.append(head.register_forward_hook(self._after_head))
         return made
 
-    def rearranged(self, memory: object, rows: Any, repeats: int) -> None:  # noqa: ANN401
+    def rearranged(self, memory: object, rows: Any, repeats: int, *, selected: bool) -> None:  # noqa: ANN401
         """Note that the rows of a cache were reordered, selected or repeated."""
         taken = rows.detach().clone() if hasattr(rows, "detach") else rows
-        self._seen.append(Seen(memory=id(memory), taken=taken, repeats=repeats))
+        self._seen.append(Seen(memory=self._number_of(memory), taken=taken, repeats=repeats, selected=selected))
+
+    def _number_of(self, cache: Any) -> int | None:  # noqa: ANN401
+        """A number for each cache, not its address, which the next one may get; None for tuples, new every time."""
+        if cache is None or isinstance(cache, tuple):
+            return None
+        try:
+            return self._numbers.setdefault(cache, next(self._unused))
+        except TypeError:  # somebody's own, of which no weak reference can be had
+            return id(cache)
 
     def _before_encoder(self, module: Any, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> None:  # noqa: ANN401
         del module
@@ -167,8 +181,7 @@ class Witness:
         width = embeddings.shape[1] if embeddings is not None else width_of(ids)
         cache = keywords.get("past_key_values")
         before = length_of(cache) if "past_key_values" in keywords else None
-        memory = None if cache is None or isinstance(cache, tuple) else id(cache)
-        self._begin(Seen(ids, width, before, memory, source=self._thread.source))
+        self._begin(Seen(ids, width, before, self._number_of(cache), source=self._thread.source))
         self._thread.inside = True
 
     def _after_decoder(self, module: Any, inputs: Any, output: Any) -> None:  # noqa: ANN401
@@ -178,8 +191,8 @@ class Witness:
             return
         self._thread.inside = False
         cache = getattr(output, "past_key_values", None)
-        if now.memory is None and cache is not None and not isinstance(cache, tuple):
-            now.memory = id(cache)
+        if now.memory is None:
+            now.memory = self._number_of(cache)
         if module is self._model and now.following is None:  # somebody's own, which does not name its projection
             self._note(getattr(output, "logits", output[0] if isinstance(output, tuple) else output))
 
@@ -219,7 +232,7 @@ class Witness:
             for seen in settled:
                 if seen.memory is not None and (seen.repeats or seen.taken is not None):
                     rows = None if seen.repeats else _rows(seen.taken)
-                    self._transcript.take(seen.memory, rows, seen.repeats)
+                    self._transcript.take(seen.memory, rows, seen.repeats, selected=seen.selected)
                 else:
                     self._transcript.add(_as_lists(seen))
 
@@ -249,7 +262,7 @@ def _caches_tell(witness: Witness) -> Iterator[None]:
     names = ("reorder_cache", "batch_select_indices", "batch_repeat_interleave")
     originals = [(kind, name, vars(kind)[name]) for kind in kinds for name in names if name in vars(kind)]
     for kind, name, original in originals:
-        setattr(kind, name, _telling(witness, original, repeats=name.endswith("interleave")))
+        setattr(kind, name, _telling(witness, name, original))
     try:
         yield
     finally:
@@ -257,10 +270,12 @@ def _caches_tell(witness: Witness) -> Iterator[None]:
             setattr(kind, name, original)
 
 
-def _telling(witness: Witness, original: Callable[..., Any], *, repeats: bool) -> Callable[..., Any]:
+def _telling(witness: Witness, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    repeats, selected = name.endswith("interleave"), name != "reorder_cache"
+
     def tell(cache: Any, *args: Any, **keywords: Any) -> Any:  # noqa: ANN401
         (rows,) = [*args, *keywords.values()]
-        witness.rearranged(cache, None if repeats else rows, int(rows) if repeats else 0)
+        witness.rearranged(cache, None if repeats else rows, int(rows) if repeats else 0, selected=selected)
         return original(cache, *args, **keywords)
 
     return tell

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from homework import base_llm
 from homework.base_llm import BaseLLM
+from homework.decoding import decode
 from homework.errors import BaseModelMissing, OptionInvalid
 
 PROMPTS = st.lists(st.text(alphabet="abc 123<>?é", min_size=1, max_size=30), min_size=1, max_size=7)
@@ -25,6 +28,23 @@ def llm(tiny_base: Path) -> BaseLLM:
     loaded = BaseLLM(str(tiny_base), dtype="fp32", device="cpu")
     loaded.max_new_tokens = 8
     return loaded
+
+
+def rows_decoded_at_once(patch: pytest.MonkeyPatch) -> list[int]:
+    """A list that is told, from now on, how many rows each call of ``decode`` completes."""
+    sizes: list[int] = []
+
+    def spy(*args: Any, samples: int, **options: Any) -> list[list[int]]:  # noqa: ANN401 - arguments of decode
+        sizes.append(len(args[2]) * samples)
+        return decode(*args, samples=samples, **options)
+
+    patch.setattr(base_llm, "decode", spy)
+    return sizes
+
+
+def number_at(name: str, position: int) -> float:
+    """A number in [0, 1) for each token of a completion."""
+    return random.Random(f"{name} {position}").random()
 
 
 @given(prompts=PROMPTS)
@@ -58,18 +78,63 @@ def test_micro_batches_respect_the_memory_bound(llm: BaseLLM, monkeypatch: pytes
     """With a small bound every row is its own micro-batch, and the answers stay the same."""
     prompts = [f"prompt {number}" * number for number in range(1, 6)]
     before = llm.batched_generate(prompts)
-    sizes: list[int] = []
-    real = llm._generate_micro_batch
-
-    def spy(token_lists: list[list[int]], samples: int, temperature: float) -> list[list[str]]:
-        sizes.append(len(token_lists))
-        return real(token_lists, samples, temperature)
-
-    monkeypatch.setattr(llm, "_generate_micro_batch", spy)
+    sizes = rows_decoded_at_once(monkeypatch)
     monkeypatch.setattr(base_llm, "GENERATION_BYTES", 1)
 
     assert llm.batched_generate(prompts) == before
     assert sizes == [1] * 5
+
+
+@given(
+    lengths=st.lists(st.integers(1, 60), min_size=1, max_size=8), samples=st.integers(1, 9), largest=st.integers(1, 6)
+)
+@settings(max_examples=25, deadline=None)
+def test_rows_never_exceed_the_bound(tiny_base: Path, lengths: list[int], samples: int, largest: int) -> None:
+    """Whatever the number of prompts and of samples, which count; every prompt comes exactly once, with all of its."""
+    llm = BaseLLM(str(tiny_base), dtype="fp32", device="cpu")
+    llm.max_new_tokens = 1
+    with pytest.MonkeyPatch.context() as patch:
+        sizes = rows_decoded_at_once(patch)
+        patch.setattr(base_llm, "LARGEST_MICRO_BATCH", largest)
+        done = list(llm.complete(["a" * length for length in lengths], samples, temperature=1.0))
+
+    assert max(sizes) <= largest
+    assert sum(sizes) == len(lengths) * samples
+    assert sorted(index for index, _ in done) == list(range(len(lengths)))
+    assert all(len(completions) == samples for _, completions in done)
+
+
+def test_shared_beginning_leaves_room_for_more_rows(llm: BaseLLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its keys and values are held once: twenty long prompts that begin alike fit where unlike ones do not."""
+    monkeypatch.setattr(base_llm, "GENERATION_BYTES", 2_000_000)
+    sizes = rows_decoded_at_once(monkeypatch)
+    llm.batched_generate([f"{'the same beginning ' * 20}{number}" for number in range(10, 30)])
+    alike = sizes.copy()
+    llm.batched_generate([f"{number}{'an own beginning ' * 20}" for number in range(10, 30)])
+
+    assert alike == [20]
+    assert max(sizes[1:]) < 20
+
+
+def test_numbers_belong_to_their_sample(llm: BaseLLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each prompt and sample is drawn with its own numbers, however prompts are sorted and samples split."""
+    prompts = ["a longer prompt", "a", "a prompt"]
+    draws = [[partial(number_at, f"{prompt} {sample}") for sample in range(5)] for prompt in prompts]
+    whole = dict(llm.complete(prompts, 5, 1.0, draws=draws))
+    monkeypatch.setattr(base_llm, "LARGEST_MICRO_BATCH", 2)
+    split = dict(llm.complete(prompts, 5, 1.0, draws=draws))
+    alone = [next(llm.complete([prompt], 5, 1.0, draws=[own]))[1] for prompt, own in zip(prompts, draws, strict=True)]
+
+    assert whole == split == dict(enumerate(alone))
+
+
+def test_configuration_of_old_needs_no_head_sizes(tiny_base: Path) -> None:
+    """Older Llamas name neither the size of a head nor how many have keys of their own."""
+    llm = BaseLLM(str(tiny_base), dtype="fp32", device="cpu")
+    before = llm.batched_generate(["a", "a longer one"])
+    llm.model.config.head_dim = llm.model.config.num_key_value_heads = None
+
+    assert llm.batched_generate(["a", "a longer one"]) == before
 
 
 def test_no_prompt_gives_no_text(llm: BaseLLM) -> None:
@@ -110,10 +175,18 @@ def test_one_sample_is_still_a_list(llm: BaseLLM) -> None:
         ({"num_return_sequences": 0}, "num_return_sequences 0"),
         ({"num_return_sequences": 3}, "same text"),
         ({"prompts": ["a", ""]}, "position 1"),
+        ({"prompts": ["\0", "a"]}, "position 0"),
     ],
+    ids=["below zero", "not a number", "no sample", "equal samples", "no text", "no tokens"],
 )
-def test_impossible_sampling_is_refused(llm: BaseLLM, arguments: dict[str, Any], message: str) -> None:
+def test_impossible_sampling_is_refused(
+    llm: BaseLLM, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], message: str
+) -> None:
     """Each is refused before anything is generated."""
+    real = llm.tokenizer
+    monkeypatch.setattr(
+        llm, "tokenizer", lambda text: real(text.replace("\0", ""))
+    )  # some leave out what they do not know
     with pytest.raises(OptionInvalid, match=message):
         llm.batched_generate(**({"prompts": ["a"]} | arguments))
 

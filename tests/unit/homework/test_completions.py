@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-import support
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homework.base_llm import left_pad
-from homework.completions import AnswerClosed, cut_at_tag, parse_answer
+from homework.completions import cut_at_tag, parse_answer
 
 
 @pytest.mark.parametrize(
@@ -68,12 +65,7 @@ def test_parse_answer_reads_back_what_python_writes(value: float) -> None:
     assert parse_answer(f"<answer>{value!r}</answer>") == value
 
 
-def test_generation_stops_at_the_closing_tag() -> None:
-    """A row ends at its own tag, and the text is cut right behind it."""
-    tokenizer = support.tiny_tokenizer()
-    stop = AnswerClosed(tokenizer, prompt_length=2)
-    ids, _ = left_pad([tokenizer(text)["input_ids"] for text in ("</answer", "ab5</answer>")], 2)
-
-    assert stop(ids, torch.empty(0)).tolist() == [False, True]
+def test_text_is_cut_behind_its_closing_tag() -> None:
+    """Whatever stood in one token with the tag goes."""
     assert cut_at_tag("5</answer>\nmore") == "5</answer>"
     assert cut_at_tag("5") == "5"

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homework import sft, tokens
-from homework.base_llm import left_pad
 from homework.data import Dataset
+from homework.decoding import left_pad
 
 ROWS = st.lists(
     st.tuples(st.lists(st.integers(3, 200), min_size=1, max_size=12), st.lists(st.integers(3, 200), max_size=6)),

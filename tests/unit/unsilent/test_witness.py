@@ -12,6 +12,7 @@ import support
 import torch
 from transformers import T5Config, T5ForConditionalGeneration
 
+from homework import base_llm, decoding
 from homework.base_llm import BaseLLM
 from unsilent import witness as witness_module
 from unsilent.witness import Witness, witnessed
@@ -164,14 +165,64 @@ def test_adapted_program_answers_as_without_a_witness(tiny_base: Path) -> None:
     assert hooks == [len(module._forward_hooks) + len(module._forward_pre_hooks) for module in llm.model.modules()]
 
 
-def test_replaced_generate_and_decode_are_not_asked(tiny_base: Path) -> None:
+def test_replaced_generate_and_decode_are_not_asked() -> None:
     """A program that does not run its model was not heard to say anything."""
-    llm = BaseLLM(str(tiny_base), dtype="fp32", device="cpu")
-    llm.model.generate = lambda **_: torch.ones(1, 60, dtype=torch.long)
-    with witnessed(llm.model, llm.tokenizer) as seen:
-        llm.answer(QUESTIONS[0])
+    model = support.tiny_model().eval()
+    model.generate = lambda **_: torch.ones(1, 60, dtype=torch.long)
+    with witnessed(model, support.tiny_tokenizer()) as seen:
+        generated(model)
 
     assert (seen.forward_passes, seen.sequences) == (0, [])
+
+
+@pytest.mark.parametrize(("largest", "samples"), [(128, 2), (2, 2), (2, 1)])
+def test_shared_beginning_belongs_to_every_prompt(
+    tiny_base: Path, monkeypatch: pytest.MonkeyPatch, largest: int, samples: int
+) -> None:
+    """What was run once for all prompts is part of each, also where rows leave the batch and other batches follow."""
+    monkeypatch.setattr(base_llm, "LARGEST_MICRO_BATCH", largest)
+    monkeypatch.setattr(decoding, "CLOSING_TAG", "e")  # which the tiny base says now and then
+    llm = BaseLLM(str(tiny_base), dtype="fp32", device="cpu")
+    llm.max_new_tokens = NEW
+    prompts = [f"How many cm are in {number} m?" for number in (3, 14, 15, 926, 5, 35)]
+    torch.manual_seed(0)  # else now and then one sample of a prompt is how another one begins, and counts as that
+    with witnessed(llm.model, llm.tokenizer) as seen:
+        said = dict(llm.complete(prompts, samples, temperature=1.0))
+    expected = {
+        (prompts[index], llm.tokenizer.decode(row[:-1], skip_special_tokens=True))
+        for index, rows in said.items()
+        for row in rows
+    }
+
+    assert {(one.prompt, one.fed) for one in seen.sequences if one.prompt in prompts} >= expected
+    assert all(any(one.fed == text for one in seen.about(prompt)) for prompt, text in expected)
+    assert len(seen.about(prompts[0])) == samples
+
+
+def test_next_cache_is_another_one() -> None:
+    """It may lie where the last one lay, and begin with as many positions as that one began with."""
+    from transformers import DynamicCache
+
+    with witnessed(support.tiny_model(), support.tiny_tokenizer()) as seen:
+        numbers = [seen._number_of(DynamicCache()) for _ in range(5)]
+
+    assert len(set(numbers)) == 5
+
+
+def test_cache_that_cannot_be_referred_to_is_followed() -> None:
+    """Somebody's own may be told apart by its address alone."""
+    from transformers import DynamicCache
+
+    class Own(DynamicCache):  # type: ignore[misc] # transformers' base class is untyped
+        """Equal to none, and so without a hash."""
+
+        __hash__ = None  # type: ignore[assignment]
+
+    model = support.tiny_model().eval()
+    with witnessed(model, support.tiny_tokenizer()) as seen:
+        out = generated(model, past_key_values=Own(config=model.config))
+
+    assert [one.text for one in seen.sequences] == texts(out, asked()["input_ids"].shape[1])
 
 
 def test_encoder_decoder_is_witnessed() -> None:
@@ -349,5 +400,5 @@ def test_cache_that_is_rearranged_by_lists_is_followed() -> None:
         cache.batch_repeat_interleave(2)
         model(torch.tensor([[70], [71]]), past_key_values=cache)
 
-    assert [one.prompt for one in seen.sequences] == [QUESTIONS[1], QUESTIONS[1], QUESTIONS[0], QUESTIONS[1]]
+    assert [one.prompt for one in seen.sequences] == [QUESTIONS[1], QUESTIONS[1], QUESTIONS[0]]
     assert isinstance(seen, Witness)
