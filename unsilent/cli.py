@@ -6,6 +6,7 @@
     unsilent check adapter DIR...
     unsilent check run PATH...
     unsilent check honesty MODULE:FUNCTION
+    unsilent check data FILE...
 
 Exit status: 0 all that ran passed, 1 a finding, 2 could not judge. With ``--json`` stdout holds one JSON object and
 nothing else. Commands whose stage is not built yet end with 2.
@@ -21,10 +22,11 @@ import json
 import os
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from .fabrication import COUNT as REDRAWN
 from .failures import FAILURES
 from .outcome import SCHEMA_VERSION
 from .symptoms import likely_causes, observe
@@ -52,15 +54,26 @@ FOLDER = Annotated[
 ]
 ROWS = Annotated[int, typer.Option("--rows", min=1, help="Rows of the data that are asked.")]
 HONEST_QUICK = Annotated[bool, typer.Option("--quick", help="Only what costs no more than answering once more.")]
+ROW_FILES = Annotated[list[str], typer.Argument(help="JSON, or JSON lines, of [question, answer, reasoning] rows.")]
+SAMPLER = Annotated[
+    str, typer.Option("--sampler", help="MODULE:FUNCTION(round): loads what wrote the rows, to draw some again.")
+]
+COUNT = Annotated[int, typer.Option("--count", min=1, help="Rows of each file that are drawn again.")]
+SEED = Annotated[int | None, typer.Option("--seed", help="Chooses them as an earlier call did; else anew each time.")]
 SUBJECT = Annotated[list[str] | None, typer.Argument(help="What to judge.")]
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # in its markup [question, answer] is a style, and vanishes
     help="Finds the ways in which fine-tuning fails without raising.",
 )
-check = typer.Typer(no_args_is_help=True, help="Judge a run, an adapter, a submission, or answers.")
+check = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Judge a run, an adapter, rows to train on, a submission, or answers.",
+)
 app.add_typer(check, name="check")
 
 
@@ -147,12 +160,12 @@ def _print_field(name: str, text: str) -> None:
     print(textwrap.fill(text, WIDTH, initial_indent=f"   {name}", subsequent_indent="      ", break_on_hyphens=False))
 
 
-def _stop(message: str) -> None:
+def _stop(message: str) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     raise typer.Exit(EXIT_UNDECIDED)
 
 
-def _show(reports: list[Report], *, as_json: bool, strict: bool) -> None:
+def _show(reports: list[Report], *, as_json: bool, strict: bool) -> NoReturn:
     """Print reports and end with the worst status: a finding, else one that could not be judged, else 0."""
     if as_json and len(reports) == 1:
         print(reports[0].as_json(strict=strict))
@@ -265,6 +278,31 @@ def check_honesty(  # noqa: PLR0913, PLR0917 - one parameter an option
     except ProgramUnusable as error:
         _stop(str(error))
     _show([report], as_json=as_json, strict=strict)
+
+
+@check.command("data")
+def check_data(  # noqa: PLR0913, PLR0917 - one parameter an option
+    files: ROW_FILES,
+    sampler: SAMPLER = "",
+    count: COUNT = REDRAWN,
+    seed: SEED = None,
+    as_json: JSON = False,
+    strict: STRICT = False,
+) -> None:
+    """Judge rows to train on: are there any, are they clean, did a model write their reasoning."""
+    from .row_files import judge_rows  # noqa: PLC0415 - the other commands need not load it
+
+    if not sampler:
+        _show([judge_rows(path) for path in files], as_json=as_json, strict=strict)
+    from .programs import ProgramUnusable, find_named, run_from_here  # noqa: PLC0415 - torch
+
+    try:
+        with _own_stdout(), run_from_here():
+            load = find_named(sampler, "--sampler")
+            reports = [judge_rows(path, sampler=load, count=count, seed=seed) for path in files]
+    except ProgramUnusable as error:
+        _stop(str(error))
+    _show(reports, as_json=as_json, strict=strict)
 
 
 @app.command("gate")

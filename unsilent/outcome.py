@@ -197,11 +197,19 @@ class Card:
 
 @dataclass(frozen=True)
 class Report:
-    """Every outcome about one subject, and the verdict they add up to."""
+    """Every outcome about one subject, and the verdict they add up to.
+
+    Attributes:
+        subject: What was judged.
+        outcomes: Of every check.
+        cards: What the subject is.
+        needed: Slugs of checks without which nothing else makes it green: asked for, or what the subject claims.
+    """
 
     subject: str
     outcomes: tuple[Outcome, ...]
     cards: tuple[Card, ...] = ()
+    needed: frozenset[str] = frozenset()
 
     @property
     def findings(self) -> list[Outcome]:
@@ -209,12 +217,12 @@ class Report:
         return [outcome for outcome in fold_symptoms(self.outcomes) if outcome.status == "failed"]
 
     def verdict(self, *, strict: bool = False) -> Verdict:
-        """``failed`` with a finding of severity error (``strict``: of any), ``undecided`` when nothing ran."""
+        """``failed`` with a finding of severity error (``strict``: of any), ``undecided`` when too little ran."""
         severities = {outcome.failure.severity for outcome in self.outcomes if outcome.status == "failed"}
         if "error" in severities or (strict and severities):
             return "failed"
-        ran = any(outcome.status != "skipped" for outcome in self.outcomes)
-        return "passed" if ran else "undecided"
+        ran = {outcome.slug for outcome in self.outcomes if outcome.status != "skipped"}
+        return "passed" if ran and self.needed <= ran else "undecided"
 
     def exit_status(self, *, strict: bool = False) -> int:
         """0 passed, 1 failed, 2 undecided."""

@@ -7,6 +7,7 @@ In this process for one's own code; with ``--folder`` in processes of their own,
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -21,6 +22,8 @@ from .honesty import probe_honesty
 from .outside import probe_outside
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .outcome import Report
 
 LARGEST = 200_000_000  # bytes of a data set
@@ -46,15 +49,13 @@ def judge_program(  # noqa: PLR0913 - one option for each thing that only the ca
     Raises:
         ProgramUnusable: One of these is not there, or not what it should be.
     """
-    here, end = str(Path.cwd()), os._exit
-    sys.path.insert(0, here)
-    os._exit = _end_loudly  # type: ignore[assignment] # a program that ends the process must not look like one that passed
     try:
-        dataset = _read(Path(data))
-        source = _find(questions, "--questions") if questions else None
-        if folder:
-            return _judge_outside(Path(folder), target, dataset, source, rows)
-        return probe_honesty(_load(target), dataset, source, rows=rows, quick=quick)
+        with run_from_here():
+            dataset = _read(Path(data))
+            source = find_named(questions, "--questions") if questions else None
+            if folder:
+                return _judge_outside(Path(folder), target, dataset, source, rows)
+            return probe_honesty(_load(target), dataset, source, rows=rows, quick=quick)
     except ProgramUnusable:
         raise
     except ProgramFailed as error:
@@ -64,6 +65,16 @@ def judge_program(  # noqa: PLR0913 - one option for each thing that only the ca
             raise ProgramUnusable(str(error)) from error
         got = f"{type(error).__name__}: {error}"
         raise _unusable("a program, questions and a folder that work", got, target, "run each by hand first") from error
+
+
+@contextlib.contextmanager
+def run_from_here() -> Iterator[None]:
+    """Import from the current directory; a program that ends the process must not look like one that passed."""
+    here, end = str(Path.cwd()), os._exit
+    sys.path.insert(0, here)
+    os._exit = _end_loudly  # type: ignore[assignment]
+    try:
+        yield
     finally:
         os._exit = end
         sys.path.remove(here)
@@ -77,7 +88,7 @@ def _judge_outside(folder: Path, target: str, dataset: list[Any], source: Any, r
 
 def _load(target: str) -> Any:  # noqa: ANN401
     """The object with ``answer`` behind a name."""
-    made = _find(target, "MODULE:FUNCTION")
+    made = find_named(target, "MODULE:FUNCTION")
     if isinstance(made, type) or not hasattr(made, "answer"):
         made = _call(made, target)
     if not callable(getattr(made, "answer", None)):
@@ -106,7 +117,12 @@ def _read(path: Path) -> list[Any]:
     return content
 
 
-def _find(name: str, what: str) -> Any:  # noqa: ANN401 - whatever stands there
+def find_named(name: str, what: str) -> Any:  # noqa: ANN401 - whatever stands there
+    """Import what ``module:function`` names; ``what`` is the option that it was given with.
+
+    Raises:
+        ProgramUnusable: It is no such name, or nothing that can be imported.
+    """
     module, colon, attributes = name.partition(":")
     if not (module and colon and attributes):
         raise _unusable("module:function", repr(name), what, "write it as package.module:load")
