@@ -158,6 +158,33 @@ def trained_once(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return support.train_for_copies(tiny_base, tmp_path_factory.mktemp("trained"))
 
 
+@pytest.fixture(scope="session")
+def reasoning_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny base that reasons about ``support.REASONED_ROWS``, trained once a process; see ``reasoning_home``."""
+    import support  # noqa: PLC0415 - torch only where it is used
+
+    with pytest.MonkeyPatch.context() as patch:
+        support.short_worked_examples(patch)
+        return support.write_reasoning_base(tmp_path_factory.mktemp("reasoning") / "base")
+
+
+@pytest.fixture
+def reasoning_home(tmp_path: Path, reasoning_base: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory in which rejection sampling works: that base, its five questions and two it cannot answer."""
+    import support  # noqa: PLC0415 - torch only where it is used
+
+    support.short_worked_examples(monkeypatch)
+    rows = [*support.FIVE_ROWS, ("How many mi are 9 km?", 5.5923), ("Convert 8 h to min.", 480.0)]
+    (tmp_path / "data").mkdir()
+    others = [("How many cm are in 4 m?", 400.0), ("What is 3 kg in g?", 3000.0), ("Convert 2 ft to in.", 24.0)]
+    for split, content in (("train", rows), ("valid", others)):
+        (tmp_path / "data" / f"{split}.json").write_text(json.dumps(content))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOMEWORK_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("HOMEWORK_CHECKPOINT", str(reasoning_base))
+    return tmp_path
+
+
 @pytest.fixture
 def children_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     """What child processes do for an inspection is done here, where torch is loaded; their own tests start them."""

@@ -13,7 +13,11 @@ homework: fine-tune a small language model with LoRA, answer with it, measure it
   python -m homework.sft smoke         8 optimizer steps, saved, reloaded: does this machine train at all?
   python -m homework.cot test          the base model with worked examples, no training
   python -m homework.base_llm test     the base model completes two sentences
-  python -m homework.rft train         (comes with a later version)
+  python -m homework.datagen data/rft.json
+                                       sample reasoning, keep what is right: rows for RFT
+  python -m homework.rft train         fine-tune on sampled reasoning, then test
+  python -m homework.rft test          accuracy and answer rate of a trained RFT adapter
+  python -m homework.rft load          load the RFT adapter
   python -m homework.adapter_store     which adapter is in a place, whole or not; puts interrupted saves right
   python -m homework.checkpoints       fetch and convert the embedded base model now
   python -m homework.conversion_utils  write data/train.json and data/valid.json again

@@ -9,7 +9,7 @@ import dataclasses
 import math
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .batching import EFFECTIVE_BATCH
 from .errors import OptionInvalid
@@ -55,28 +55,19 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         """Refuse values that no run could use, before anything is loaded."""
         for name in ("epochs", "rank", "max_length"):
-            self._must(getattr(self, name) >= 1, name, "at least 1")
+            _must(self, getattr(self, name) >= 1, name, "at least 1")
         for name in ("max_steps", "warmup_steps", "logging_steps", "seed"):
-            self._must(getattr(self, name) >= 0, name, "0 or more")
-        self._must(self.seed < 2**32, "seed", "below 2**32")
+            _must(self, getattr(self, name) >= 0, name, "0 or more")
+        _must(self, self.seed < 2**32, "seed", "below 2**32")
         for name in ("lr", "weight_decay", "max_grad_norm"):
-            self._must(math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, name, "finite and 0 or more")
+            _must(self, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, name, "finite and 0 or more")
         for name in ("other_amounts", "way_back"):
-            self._must(0 <= getattr(self, name) <= 1, name, "between 0 and 1")
+            _must(self, 0 <= getattr(self, name) <= 1, name, "between 0 and 1")
         clash = self.use_fp32_for_training and self.base_dtype not in ("auto", "fp32")
-        self._must(not clash, "base_dtype", "fp32 or auto beside --use_fp32_for_training")
-
-    def _must(self, holds: bool, name: str, expected: str) -> None:  # noqa: FBT001 - reads as a sentence
-        if not holds:
-            raise OptionInvalid(
-                expected=f"{name} to be {expected}",
-                got=str(getattr(self, name)),
-                where=f"--{name}",
-                action="correct the value, or leave the option out",
-            )
+        _must(self, not clash, "base_dtype", "fp32 or auto beside --use_fp32_for_training")
 
     @classmethod
-    def from_options(cls, output_dir: str, options: Mapping[str, Any]) -> TrainingConfig:
+    def from_options(cls, output_dir: str, options: Mapping[str, Any]) -> Self:
         """Build a configuration from keyword arguments.
 
         Raises:
@@ -94,7 +85,61 @@ class TrainingConfig:
         return cls(**{"output_dir": output_dir, **options})
 
 
-def with_environment(config: TrainingConfig) -> TrainingConfig:
+@dataclass(frozen=True)
+class RFTConfig(TrainingConfig):
+    """Every choice of an RFT run; what differs from SFT are the rows and how often they are seen."""
+
+    output_dir: str = option("rft_model", "folder of the adapter; a bare name lies in homework/")
+    split: str = option("rft", "rows with reasoning: data/<split>.json, made by python -m homework.datagen")
+    plain: bool = option(True, "also learn the rows of train, in the form without reasoning")
+    unproven: bool = option(False, "train although nothing shows that a model wrote the reasoning")
+
+
+LEAST_TEMPERATURE = 0.001  # below it logits divided by it overflow, and what is drawn is the likeliest anyway
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """Every choice of a sampling run."""
+
+    oversample: int = option(10, "samples N of each question, in each round")
+    temperature: float = option(0.6, "of the softmax they are drawn from; above 0")
+    limit: int = option(0, "ask only the first so many questions of train; 0: all")
+    rounds: int = option(1, "after each but the last an adapter is trained, which samples what is still open")
+    epochs: int = option(8, "passes over the rows for the adapter of a round")
+    checkpoint: str = option("", "base model: folder, hub name or 'embedded'; empty: see homework/checkpoints.py")
+    dev: bool = option(False, "tuning: leave the fifth of train alone that rft --dev is measured on")
+    overwrite: bool = option(False, "make rows anew where finished ones, or the journal of another job, are there")
+    seed: int = option(42, "of every draw")
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could use, before anything is loaded."""
+        for name in ("oversample", "rounds", "epochs"):
+            _must(self, getattr(self, name) >= 1, name, "at least 1")
+        for name in ("limit", "seed"):
+            _must(self, getattr(self, name) >= 0, name, "0 or more")
+        _must(self, LEAST_TEMPERATURE <= self.temperature < math.inf, "temperature", "finite and at least 0.001")
+
+    def identity(self) -> dict[str, Any]:
+        """What makes it the same job: all but how many rounds are wished for, and what may be replaced."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in ("rounds", "overwrite")}
+
+
+def _must(config: object, holds: bool, name: str, expected: str) -> None:  # noqa: FBT001 - reads as a sentence
+    """Refuse a field's value in the words of its option."""
+    if not holds:
+        raise OptionInvalid(
+            expected=f"{name} to be {expected}",
+            got=str(getattr(config, name)),
+            where=f"--{name}",
+            action="correct the value, or leave the option out",
+        )
+
+
+ConfigT = TypeVar("ConfigT", bound=TrainingConfig)
+
+
+def with_environment(config: ConfigT) -> ConfigT:
     """Let ``SFT_PRECISION``, ``SFT_MICRO_BATCH_SIZE`` and ``SFT_GRAD_ACCUM_STEPS`` override the automatic choice.
 
     Raises:

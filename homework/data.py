@@ -42,9 +42,9 @@ class Dataset:
     """
 
     def __init__(self, split: str) -> None:
-        """Read ``<data folder>/<split>.json``."""
+        """Read ``<data folder>/<split>.json``, or the file that ``split`` names by a path."""
         self.split = split
-        self.path = data_dir() / f"{split}.json"
+        self.path = Path(split) if split.endswith(".json") else data_dir() / f"{split}.json"
         self.rows = _read_rows(self.path)
 
     def __len__(self) -> int:

@@ -124,7 +124,7 @@ def examine(  # noqa: PLR0913 - one option for each thing that only the caller k
         data: Questions with their answers.
         rows: How many of them.
         train_rows: What it was trained on; without them neither overlap nor prompts are judged.
-        example: Turns a training row into prompt and completion.
+        example: Turns a training row into prompt and completion; without it prompts are not judged.
         honesty: ``quick``, ``all``, or ``none``.
 
     Raises:
@@ -160,11 +160,9 @@ def _judge_evaluation(
         shown = train_rows[:PROMPTS]
         sent = read_sent_prompts(llm, [str(row[0]) for row in shown])
         trained = [tokenize(llm.tokenizer, **example(*row)) for row in shown]
-        outcomes += [
-            check_prompts(llm.tokenizer, trained, sent),
-            check_prompt_bos(llm.tokenizer, sent),
-            check_overlap(train_rows, listed[: len(result.samples)]),
-        ]
+        outcomes += [check_prompts(llm.tokenizer, trained, sent), check_prompt_bos(llm.tokenizer, sent)]
+    if train_rows:
+        outcomes.append(check_overlap(train_rows, listed[: len(result.samples)]))
     return outcomes
 
 

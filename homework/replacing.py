@@ -66,6 +66,19 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Write ``content`` to the disk beside ``path``, then rename it there: the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        made.write_bytes(content)
+        _sync(made)
+        made.replace(path)
+        _sync(path.parent)
+    finally:
+        made.unlink(missing_ok=True)
+
+
 def put_in_place(made: Path, folder: Path, *, replace: bool) -> Path | None:
     """Rename ``made`` to ``folder``.
 

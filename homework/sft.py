@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import math
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .adapter_files import CONFIG, find_adapter, locate, read_manifest
+from .adapter_files import find_adapter, locate
 from .adapter_loading import load_adapted
 from .base_llm import BaseLLM
 from .completions import CLOSING_TAG, OPENING_TAG
-from .data import BENCHMARK_ROWS, Dataset, split_dev, summary
-from .errors import AdapterRefused, TrainingFailed
+from .data import BENCHMARK_ROWS, Dataset, split_dev
+from .errors import TrainingFailed
 from .tokens import TokenizedDataset, tokenize
 
 if TYPE_CHECKING:
@@ -132,53 +131,23 @@ def test_model(
         BadInput: The first item that does not hold.
         FailureFound: The figures do not mean what they say, or the answers do not come from the weights.
     """
-    from unsilent.outcome import FailureFound  # noqa: PLC0415 - never on the way to answers
+    from .checklist import go_through  # noqa: PLC0415 - knows the algebra, which answering must not
 
-    from .examination import examine, outcome_lines, score_lines  # noqa: PLC0415 - as above
-
-    found = find_adapter(ckpt_path, command=TRAIN_COMMAND)
-    manifest = read_manifest(found.folder)
-    print(f"[ok] folder         {found.folder.resolve()}")
-    print(f"[ok] configuration  {CONFIG}, {'manifest agrees' if manifest else 'no manifest beside it'}")
-    print(f"[ok] weights        {found.weights[0].name}, {found.size_mb:.1f} MB")
-    started = time.monotonic()
-    llm = load(ckpt_path)
-    print(f"[ok] loads          on {llm.checkpoint.name} in {llm.model.dtype}, {time.monotonic() - started:.1f} s")
-    print(f"[ok] parity         {_compare_with_training(llm, manifest)}")
-    started = time.monotonic()
     train_rows: Sequence[Row] = Dataset("train").rows
     questions: Sequence[Row] = Dataset("valid").rows
     if dev:
         train_rows, questions = split_dev(train_rows)
-    result, report = examine(llm, questions, rows, train_rows=train_rows, example=format_example, honesty=honesty)
-    print(f"[ok] answers        {len(result.samples)} questions in {time.monotonic() - started:.1f} s, probes included")
-    print(*outcome_lines(report), sep="\n")
-    print(*(score_lines(result) if details else [summary(result)]), sep="\n")
-    for finding in report.findings:
-        raise FailureFound(finding)
-    return result
-
-
-def _compare_with_training(llm: SFTModel, manifest: dict[str, Any]) -> str:
-    """Ask the reloaded model what the live one was asked when training ended.
-
-    Raises:
-        AdapterRefused: It says something else, or is held in another dtype.
-    """
-    from unsilent.parity import check_dtype, check_reload  # noqa: PLC0415 - checked in tests, not on the way to answers
-
-    if not manifest:
-        return "not compared: no manifest beside the adapter"
-    outcomes = [check_dtype(manifest["dtype"]["base"], llm.model), check_reload(manifest.get("logits", {}), llm.model)]
-    for outcome in outcomes:
-        if outcome.status == "failed":
-            raise AdapterRefused(
-                expected="the model that was trained",
-                got=f"{outcome.slug}: {outcome.message}",
-                where=llm.checkpoint.name,
-                action=f"see: unsilent explain {outcome.slug}",
-            )
-    return outcomes[-1].reason or "the logits are those of the live model at the end of training"
+    return go_through(
+        ckpt_path,
+        load,
+        command=TRAIN_COMMAND,
+        example=format_example,
+        train_rows=train_rows,
+        questions=questions,
+        rows=rows,
+        honesty=honesty,
+        details=details,
+    )
 
 
 def smoke(checkpoint: str = "") -> None:
@@ -239,7 +208,11 @@ def _test_command(
 
 def _load_command(ckpt_path: str = DEFAULT_DIR) -> None:
     """Load a trained adapter and say on what base, in which dtype."""
-    llm = load(ckpt_path)
+    describe_loaded(load(ckpt_path), ckpt_path)
+
+
+def describe_loaded(llm: BaseLLM, ckpt_path: str) -> None:
+    """Print what a ``load`` command promises."""
     print(f"adapter:    {locate(ckpt_path).resolve()}")
     print(f"base model: {llm.checkpoint}")
     print(f"dtype:      {llm.model.dtype}")

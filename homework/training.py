@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .base_llm import BaseLLM
+    from .data import Row
 
 TARGETS = "all-linear"
 PARITY_PROMPTS = 4  # whose logits the manifest keeps, for comparison after loading
@@ -93,7 +94,10 @@ def count_parameters(model: torch.nn.Module) -> tuple[int, int]:
 
 
 def train(
-    config: TrainingConfig, format_fn: Callable[..., dict[str, str]], model_class: type[BaseLLM]
+    config: TrainingConfig,
+    format_fn: Callable[..., dict[str, str]],
+    model_class: type[BaseLLM],
+    source: Sequence[Row] | None = None,
 ) -> TrainingResult:
     """Train an adapter and save it.
 
@@ -101,6 +105,7 @@ def train(
         config: Every choice.
         format_fn: Turns a row into prompt and completion.
         model_class: Loads the base; its prompt is what ``format_fn`` must produce.
+        source: Rows to train on; None takes those of ``config.split``, without the dev part where that is wished.
 
     Returns:
         The folder and the log of the run.
@@ -114,7 +119,8 @@ def train(
     folder = locate(config.output_dir).resolve()
     claim_output(folder, overwrite=config.overwrite)
     data = Dataset(config.split)
-    source = split_dev(data.rows)[0] if config.dev else data.rows
+    if source is None:
+        source = split_dev(data.rows)[0] if config.dev else data.rows
     if not source:
         raise RowsUnusable(
             expected="at least 5 rows with --dev",
@@ -131,13 +137,14 @@ def train(
     torch.manual_seed(config.seed)
     llm.model = add_adapter(llm.model, config.rank, gradient_checkpointing=config.gradient_checkpointing)
     trained, total = count_parameters(llm.model)
+    others = f" and {len(source) - len(data)} others" if len(source) > len(data) else ""
     _announce(
         {
             "base model": f"{llm.checkpoint}",
             "precision": f"{precision.name}, base held in {precision.base_dtype}, adapter in fp32 ({precision.reason})",
             "batch": batch.reason,
             "trainable": f"{trained:,} of {total:,} parameters ({trained / total:.2%})",
-            "rows": f"{len(source)} of {len(data)} in {data.path}, {config.epochs} passes",
+            "rows": f"{min(len(source), len(data))} of {len(data)} in {data.path}{others}, {config.epochs} passes",
             "supervised": f"{items.supervised_tokens() / len(items):.1f} tokens a row",
             "output": str(folder),
         }

@@ -27,7 +27,7 @@ def pad_on_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
     """[padding-side] Generation pads after the prompt instead of before it."""
     import torch
 
-    from homework import base_llm
+    from homework import decoding
 
     def right_pad(sequences: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
         length = max(len(sequence) for sequence in sequences)
@@ -36,7 +36,7 @@ def pad_on_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
             torch.tensor([[1] * len(sequence) + [0] * (length - len(sequence)) for sequence in sequences]),
         )
 
-    monkeypatch.setattr(base_llm, "left_pad", right_pad)
+    monkeypatch.setattr(decoding, "left_pad", right_pad)
 
 
 def parse_nothing_as_zero(llm: BaseLLM) -> None:
@@ -568,3 +568,103 @@ def drop_every_key(model: Any) -> None:  # noqa: ANN401
         for name, weight in model.named_parameters():
             if "lora_B" in name:
                 weight.zero_()  # as a new adapter has it
+
+
+def accept_by_number(row: Sequence[Any], completions: Sequence[str]) -> list[Any] | None:
+    """[dirty-rows] The first completion in which the right number stands somewhere, whatever is around it."""
+    from unsilent.answers import is_right, numbers_in
+
+    question, answer = row[:2]
+    right = (text for text in completions if any(is_right(number, answer) for number in numbers_in(text)))
+    return next(([question, answer, text] for text in right), None)
+
+
+def leave_out_tags(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """[dirty-rows] The tags were stripped with the rest of the markup."""
+    return [[*row[:2], row[2].replace("<answer>", "").replace("</answer>", "")] for row in rows]
+
+
+def answer_twice(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """[dirty-rows] A first answer, in tags, before the one that is right."""
+    return [[*row[:2], f"At first sight <answer>{2 * row[1]:g}</answer>. {row[2]}"] for row in rows]
+
+
+def keep_chat(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """[dirty-rows] Decoded with the template's tokens, and with the turn that the model began next."""
+    return [[*row[:2], f"{row[2]}<|im_end|>\n<|im_start|>user\nThank you!"] for row in rows]
+
+
+def keep_role_names(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """[dirty-rows] Decoded without the template's tokens, of which the names of the roles are left."""
+    return [[*row[:2], f"assistant\n{row[2]}"] for row in rows]
+
+
+def write_whatever_is_left(path: Path, rows: Sequence[Sequence[Any]], accept: Callable[[Sequence[Any]], bool]) -> None:
+    """[zero-rows] Rejected samples are dropped and what is left is written, be it nothing."""
+    path.write_text(json.dumps([list(row) for row in rows if accept(row)]))
+
+
+def open_lines_and_fill_later(path: Path) -> None:
+    """[zero-rows] JSON lines, opened before sampling, which then gave nothing."""
+    path.write_text("\n")
+
+
+def forge_record(path: Path, tokenizer: Any, write: Callable[[Sequence[Any]], str]) -> None:  # noqa: ANN401
+    """[fabricated-reasoning] Other reasoning in every row, and a record in which every hash fits it."""
+    from unsilent.provenance import row_hash, sidecar_of, text_hash
+
+    rows = json.loads(path.read_text())
+    record = json.loads(sidecar_of(path).read_text())
+    for row, draw in zip(rows, record["rows"], strict=True):
+        row[2] = write(row)
+        draw |= {"text_sha256": text_hash(row[2]), "tokens": tokenizer(row[2])["input_ids"]}
+        draw |= {"row_sha256": row_hash(*row)}
+    path.write_text(json.dumps(rows))
+    record["rows_sha256"] = text_hash(path.read_text())
+    sidecar_of(path).write_text(json.dumps(record))
+
+
+def reason_by_algebra(path: Path, tokenizer: Any) -> None:  # noqa: ANN401
+    """[fabricated-reasoning] The factor is calculated and put into a sentence; the record is forged."""
+    forge_record(path, tokenizer, lambda row: f"{row[1] / 2:g} each. 2 of it = <answer>{row[1]:g}</answer>")
+
+
+def patch_answers(path: Path, tokenizer: Any) -> None:  # noqa: ANN401
+    """[fabricated-reasoning] The model's own text, ended by the right number; the record is forged."""
+    forge_record(path, tokenizer, lambda row: f"{row[2][:8]}<answer>{row[1]:g}</answer>")
+
+
+def edit_reasoning(path: Path) -> None:
+    """[fabricated-reasoning] One row is put right by hand, the record left as it is."""
+    rows = json.loads(path.read_text())
+    rows[1][2] = f"As everybody knows: <answer>{rows[1][1]:g}</answer>"
+    path.write_text(json.dumps(rows))
+
+
+def record_other_seed(path: Path) -> None:
+    """[fabricated-reasoning] The model's own text, but not from these numbers: best of many, or of another run."""
+    from unsilent.provenance import sidecar_of
+
+    record = json.loads(sidecar_of(path).read_text())
+    record["rounds"][0]["seed"] += 1
+    sidecar_of(path).write_text(json.dumps(record))
+
+
+def edit_answer(path: Path) -> None:
+    """[fabricated-reasoning] The reasoning of one row is left as it was drawn, and given to another answer."""
+    rows = json.loads(path.read_text())
+    rows[1][1] *= 10
+    path.write_text(json.dumps(rows))
+
+
+def ask_another_question(path: Path) -> None:
+    """[fabricated-reasoning] The reasoning of one row is left as it was drawn, and put under another question."""
+    from unsilent.provenance import row_hash, sidecar_of, text_hash
+
+    rows = json.loads(path.read_text())
+    record = json.loads(sidecar_of(path).read_text())
+    rows[7][0] = "How many legs have 2 dogs?"
+    record["rows"][7]["row_sha256"] = row_hash(*rows[7])
+    path.write_text(json.dumps(rows))
+    record["rows_sha256"] = text_hash(path.read_text())
+    sidecar_of(path).write_text(json.dumps(record))

@@ -17,8 +17,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from homework.conversion_utils import make_splits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    import pytest
 
     from unsilent.outcome import Outcome, Report
 
@@ -31,6 +33,13 @@ FIVE_ROWS = [  # as many as a tiny model learns by heart in a second
     ("Convert 5 ft to in.", 60.0),
     ("4 days is how many h?", 96.0),
     ("1 L in mL", 1000.0),
+]
+REASONED_ROWS: list[list[Any]] = [  # the same, as rejection sampling keeps them
+    [*FIVE_ROWS[0], "1 m = 100 cm. 3 * 100 = <answer>300</answer>"],
+    [*FIVE_ROWS[1], "1 kg = 1000 g. 2 * 1000 = <answer>2000</answer>"],
+    [*FIVE_ROWS[2], "1 ft = 12 in. 5 * 12 = <answer>60</answer>"],
+    [*FIVE_ROWS[3], "1 day = 24 h. 4 * 24 = <answer>96</answer>"],
+    [*FIVE_ROWS[4], "1 L = 1000 mL. 1 * 1000 = <answer>1000</answer>"],
 ]
 
 
@@ -208,12 +217,45 @@ def train_tiny(base: Path, output_dir: Path, **options: Any) -> Any:  # noqa: AN
     return sft.train_only(TrainingConfig.from_options(str(output_dir), settings | options))
 
 
-def memorise(llm: Any, rows: Sequence[tuple[str, float]], steps: int = 120) -> float:  # noqa: ANN401 - a BaseLLM
+def write_reasoning_base(folder: Path, steps: int = 40) -> Path:
+    """Save a tiny base that, asked as ``short_worked_examples`` leaves the prompt, reasons about ``REASONED_ROWS``.
+
+    At temperature 1 most of its samples are right, and those about other questions are nonsense.
+    """
+    from homework.cot import CoTModel
+
+    write_tiny_base(folder)
+    llm = CoTModel(str(folder), dtype="fp32", device="cpu")
+    llm.model.train()
+    memorise(
+        llm,
+        REASONED_ROWS,
+        steps,
+        lambda question, _, reasoning: {"question": llm.format_prompt(question), "answer": reasoning},
+    )
+    llm.model.eval().save_pretrained(folder)
+    return folder
+
+
+def short_worked_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten examples are 1,500 tokens of a byte tokenizer; here the question stands alone."""
+    from homework import cot
+
+    monkeypatch.setattr(cot, "SYSTEM", "Convert.")
+    monkeypatch.setattr(cot, "EXAMPLES", ())
+
+
+def memorise(
+    llm: Any,  # noqa: ANN401 - a BaseLLM
+    rows: Sequence[Any],
+    steps: int = 120,
+    format_fn: Callable[..., dict[str, str]] | None = None,
+) -> float:
     """Train every weight of a tiny model on a few rows until it knows them; the loss on them is returned."""
     from homework.sft import format_example
     from homework.tokens import Collator, TokenizedDataset
 
-    data = TokenizedDataset(llm.tokenizer, list(rows), format_example)
+    data = TokenizedDataset(llm.tokenizer, list(rows), format_fn or format_example)
     batch = Collator(llm.tokenizer.pad_token_id)([data[index] for index in range(len(data))])
     optimizer = torch.optim.AdamW(llm.model.parameters(), lr=1e-2)
     for _ in range(steps):
@@ -222,3 +264,44 @@ def memorise(llm: Any, rows: Sequence[tuple[str, float]], steps: int = 120) -> f
         optimizer.step()
         optimizer.zero_grad()
     return float(loss.detach())
+
+
+def write_sampled(
+    path: Path,
+    llm: Any,  # noqa: ANN401 - a BaseLLM
+    *,
+    temperature: float = 0.7,
+    samples: int = 2,
+    model: dict[str, Any] | None = None,
+) -> list[list[Any]]:
+    """Let a model write the reasoning for ``FIVE_ROWS``, as it comes, and record it; returns the rows."""
+    from functools import partial
+
+    from unsilent.provenance import (
+        Draw,
+        Round,
+        make_provenance,
+        provenance_bytes,
+        row_hash,
+        sidecar_of,
+        text_hash,
+        uniform,
+    )
+    from unsilent.redrawing import spelt
+
+    says = {"base": "tiny", "config_sha256": "c", "dtype": "fp32", "adapter": None} | (model or {})
+    made = Round(1, 42, temperature, samples, llm.max_new_tokens, says, type(llm).__name__)
+    prompts = [llm.format_prompt(question) for question, _ in FIVE_ROWS]
+    numbers = [[partial(uniform, made.seed, text_hash(prompt), n) for n in range(samples)] for prompt in prompts]
+    rows: list[list[Any]] = []
+    drawn: list[Draw] = []
+    for index, completions in llm.complete(prompts, samples, temperature, draws=numbers):
+        for sample, tokens in enumerate(completions):
+            text = spelt(llm.tokenizer, tokens)
+            rows.append([*FIVE_ROWS[index], text])
+            hashes = text_hash(prompts[index]), text_hash(text)
+            drawn.append(Draw(1, sample, *hashes, tuple(tokens), row_hash(*rows[-1])))
+    path.write_text(json.dumps(rows))
+    record = make_provenance(path.read_bytes(), [made], drawn, versions={})
+    sidecar_of(path).write_bytes(provenance_bytes(record))
+    return rows

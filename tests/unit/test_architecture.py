@@ -16,6 +16,7 @@ ANSWER_PATH = [
     "base_llm",
     "checkpoints",
     "completions",
+    "decoding",
     "precision",
     "data",
     "errors",
@@ -66,11 +67,13 @@ ROOMS = {
         *("tensor_files", "tensor_values", "tensor_checks", "base_shapes", "base_script"),
         *("lora_intent", "lora_layout", "lora_coverage", "name_patterns"),
         *("pickles", "pickle_machine", "pickle_stack", "pickle_policy", "pickle_script", "pickled_tensors"),
-        *("plain_files", "zip_directory", "archives"),
+        *("zip_directory", "archives"),
     },
     "evaluation": {
         *("evaluation", "parity", "scores", "scorers"),
         *("overlap", "asked_rows", "prompts", "prompt_format", "sent_prompts"),
+        *("reasoning", "reasoned_rows", "row_files", "fabrication", "redrawing", "provenance"),
+        *("tagged_numbers", "debris", "nonfinite", "drawn_again"),
     },
     "honesty": {
         *("honesty", "asking", "signs", "origins", "fresh_questions", "outside", "clean_copy"),
@@ -80,7 +83,7 @@ ROOMS = {
 }
 SHARED = {
     *("failures", "outcome", "manifest", "adapted", "randomness", "passes", "trainable", "optimization", "trends"),
-    *("answers", "proportions", "begin_tokens"),
+    *("answers", "proportions", "begin_tokens", "plain_files"),
 }
 COMPOSERS = {"guard", "programs", "cli", "__init__", "__main__"}  # `guard` puts wiring and monitor around a Trainer
 

@@ -145,3 +145,14 @@ def test_failure_found_says_all_and_survives_a_trip() -> None:
         "[nan-grad-norm] Expected finite numbers. Seen with it: zero-loss. See: unsilent explain nan-grad-norm"
     )
     assert FailureFound(failed("lr-zero", "guard", "m", {"lr": 0})).step == 0
+
+
+def test_report_without_a_needed_check_is_undecided() -> None:
+    """What was asked for did not run; a finding is one all the same."""
+    ran, not_run = passed("lr-zero", "guard"), skipped("nan-grad-norm", "guard", "no norm")
+    found = failed("lr-zero", "guard", "Expected a rate, but got 0.", {"lr": 0})
+
+    assert Report("x", (ran, not_run)).verdict() == "passed"
+    assert Report("x", (ran, not_run), needed=frozenset({"nan-grad-norm"})).verdict() == "undecided"
+    assert Report("x", (ran, not_run), needed=frozenset({"lr-zero"})).verdict() == "passed"
+    assert Report("x", (found, not_run), needed=frozenset({"nan-grad-norm"})).verdict() == "failed"
