@@ -22,6 +22,7 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 TORCH = next(line.strip() for line in Path("constraints.txt").read_text().splitlines() if line.startswith("torch=="))
 STAMP = "installed.json"
 CORES = str(os.cpu_count() or 1)
+CPU_LIMIT = "400"  # questions that are sampled where there is no GPU: the whole ends within an hour on two cores
 # One thread for each worker: threads of two torch processes on two cores wait for each other at every barrier.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -107,9 +108,23 @@ def slow(session: nox.Session) -> None:
 
 @nox.session
 def full(session: nox.Session) -> None:
-    """Everything that can run here: tests, slow tests, lint and typing."""
-    for name in ("tests", "slow", "lint", "typing"):
-        session.notify(name)
+    """SFT, rejection sampling, RFT, and the test of all three models; without a GPU on part of the questions.
+
+    What is given behind ``--`` goes to the sampling: ``nox -s full -- --limit 0 --rounds 3`` samples as on a GPU.
+    """
+    install(session, "train")
+    env = {"PYTHONUNBUFFERED": "1", "HOMEWORK_CHECKPOINT": os.environ.get("HOMEWORK_CHECKPOINT", "embedded")}
+    has_gpu = session.run("python", "-c", "import torch; print(torch.cuda.is_available())", silent=True)
+    small = [] if str(has_gpu).strip() == "True" else ["--limit", CPU_LIMIT]
+    for command in (
+        ["cot", "test"],
+        ["sft", "train", "--overwrite"],
+        ["datagen", "data/rft.json", "--overwrite", "--rounds", "3", *small, *session.posargs],
+        ["rft", "train", "--overwrite"],
+        *([name, "test", "--rows", "1000", "--honesty", "none"] for name in ("cot", "sft", "rft")),
+    ):
+        module, *arguments = command
+        session.run("python", "-m", f"homework.{module}", *arguments, env=env)
 
 
 @nox.session

@@ -54,9 +54,7 @@ def record(title: str, flags: Mapping[str, str], times: Mapping[str, list[float]
         ratio = f"{ratios[name]:.2f} times ours" if name in ratios else "ours"
         print(f"  {name:<34}{median:8.3f} s  {ratio:<18} {flags[name]}")
     entry = {
-        "machine": machine(),
-        "versions": {name: _version(name) for name in PACKAGES},
-        "commit": _commit(),
+        **circumstances(),
         "flags": dict(flags),
         "seconds": {name: [round(value, 4) for value in values] for name, values in times.items()},
         "ratios": {name: round(value, 3) for name, value in ratios.items()},
@@ -65,6 +63,15 @@ def record(title: str, flags: Mapping[str, str], times: Mapping[str, list[float]
     results = json.loads(path.read_text()) if path.is_file() else {}
     path.write_text(json.dumps({**results, title: entry}, indent=1, sort_keys=True) + "\n")
     return ratios
+
+
+def circumstances() -> dict[str, object]:
+    """Machine, versions and commit: without them no figure is worth anything."""
+    return {
+        "machine": machine(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "commit": _commit(),
+    }
 
 
 def device_name() -> str:
