@@ -104,6 +104,17 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, questions: int) -> None:
     kill_when(monkeypatch, lambda journal: sum("question" in entry for entry in journal.entries) >= questions)
 
 
+def killed_after(questions: int, output: Path) -> None:
+    """Begin to sample in a process that ends after so many questions."""
+
+    def task() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            kill_at(patch, questions)
+            datagen.sample_rows(output, CONFIG)
+
+    assert forked(task) == -signal.SIGKILL
+
+
 def kill_when(monkeypatch: pytest.MonkeyPatch, is_due: Callable[[Journal], bool]) -> None:
     """End this process as ``kill -9`` does once its journal is as told."""
     real = Journal.add
@@ -140,12 +151,7 @@ def test_going_on_asks_only_what_is_left(reasoning_home: Path, monkeypatch: pyte
     """No question is sampled twice in a round."""
     output = reasoning_home / "rft.json"
 
-    def killed() -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            kill_at(patch, 3)
-            datagen.sample_rows(output, CONFIG)
-
-    forked(killed)
+    killed_after(3, output)
     done = {json.loads(line).get("prompt") for line in journal_of(output).read_text().splitlines()}
     asked: list[str] = []
     real = CoTModel.format_prompt
@@ -166,12 +172,7 @@ def test_other_settings_do_not_go_on(reasoning_home: Path) -> None:
     """A journal of another temperature is refused with the difference; --overwrite begins anew."""
     output = reasoning_home / "rft.json"
 
-    def killed() -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            kill_at(patch, 2)
-            datagen.sample_rows(output, CONFIG)
-
-    forked(killed)
+    killed_after(2, output)
     with pytest.raises(OutputRefused, match=r"temperature 0\.8 instead of 0\.9"):
         datagen.sample_rows(output, SamplingConfig(oversample=4, temperature=0.9))
 
@@ -262,12 +263,7 @@ def test_other_base_does_not_go_on(reasoning_home: Path, tiny_base: Path, monkey
     """What one base has drawn is not recorded as another's."""
     output = reasoning_home / "rft.json"
 
-    def killed() -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            kill_at(patch, 3)
-            datagen.sample_rows(output, CONFIG)
-
-    forked(killed)
+    killed_after(3, output)
     monkeypatch.setenv("HOMEWORK_CHECKPOINT", str(tiny_base))
     with pytest.raises(OutputRefused, match="Expected the model that round 1 began with, but got model"):
         datagen.sample_rows(output, CONFIG)
