@@ -107,6 +107,7 @@ class SamplingConfig:
     limit: int = option(0, "ask only the first so many questions of train; 0: all")
     rounds: int = option(1, "after each but the last an adapter is trained, which samples what is still open")
     epochs: int = option(8, "passes over the rows for the adapter of a round")
+    hints: bool = option(False, "in each round ask what stays open once more, with the answer in the prompt")
     checkpoint: str = option("", "base model: folder, hub name or 'embedded'; empty: see homework/checkpoints.py")
     dev: bool = option(False, "tuning: leave the fifth of train alone that rft --dev is measured on")
     overwrite: bool = option(False, "make rows anew where finished ones, or the journal of another job, are there")

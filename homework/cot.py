@@ -48,10 +48,14 @@ class CoTModel(BaseLLM):
 
     def format_prompt(self, question: str) -> str:
         """Wrap the question in a chat that begins with the worked examples."""
+        return self.chat(EXAMPLES, question.strip())
+
+    def chat(self, examples: Sequence[tuple[str, str]], question: str) -> str:
+        """The chat in which such examples come before the question."""
         messages = [{"role": "system", "content": SYSTEM}]
-        for example, answer in EXAMPLES:
+        for example, answer in examples:
             messages += [{"role": "user", "content": example}, {"role": "assistant", "content": answer}]
-        messages.append({"role": "user", "content": question.strip()})
+        messages.append({"role": "user", "content": question})
         text: str = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         return text
 

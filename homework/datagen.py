@@ -2,6 +2,7 @@
 
     python -m homework.datagen data/rft.json                        # one round, with the worked examples of cot.py
     python -m homework.datagen data/rft.json --rounds 3             # each further round samples with what it has learnt
+    python -m homework.datagen data/rft.json --rounds 3 --hints     # what stays open is asked again, answer included
 
 A sample is kept when it is right and well formed; nothing is repaired, and nothing enters that was not sampled: beside
 the rows lies ``rft.provenance.json`` with model, prompt, seed, sample and tokens of each, from which any row can be
@@ -9,7 +10,8 @@ drawn again (``unsilent check data``). Finished questions go to a journal first:
 on where it was when the same command is given again, with the same models or not at all. ``rft.json`` is only ever
 written whole, after every round.
 
-Source: Z. Yuan et al. 2023 (rejection sampling); E. Zelikman et al. 2022, STaR (a round's model samples the next one).
+Source: Z. Yuan et al. 2023 (rejection sampling); E. Zelikman et al. 2022, STaR (a round's model samples the next one;
+hints, there rationalization).
 """
 
 from __future__ import annotations
@@ -33,12 +35,12 @@ from .errors import BadInput, OutputRefused
 from .journal import Journal, difference, journal_of
 from .replacing import replace_file
 from .rft import RFTModel, format_example, with_plain
-from .samplers import COMMAND, round_folder, sampler_of_round
+from .samplers import COMMAND, hinted_sampler, round_folder, sampler_of_round
 from .samples import choose_rows, count_rejected, files_of, text_of, why_not
 from .training import train
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .base_llm import BaseLLM
     from .data import Row
@@ -146,15 +148,21 @@ class _Job:
         rows: list[Row] = []
         made: list[Round] = []
         for number in range(1, self.config.rounds + 1):
-            llm = sampler_of_round(number, self.output, self.config.checkpoint)
-            made.append(self._begin(llm, number))
-            self._sample(llm, made[-1])
-            del llm  # before an adapter is trained: one base in memory is enough
+            for load in self._samplers(number):
+                llm = load()
+                made.append(self._begin(llm, len(made) + 1))
+                self._sample(llm, made[-1])
+                del llm  # before an adapter is trained: one base in memory is enough
             rows = self._write(made)
             if number in self.training:
                 self._train(number, rows)
         self.journal.remove()
         return rows
+
+    def _samplers(self, number: int) -> list[Callable[[], BaseLLM]]:
+        """What samples a round, one after the other: each is a round of its own in the record."""
+        usual = partial(sampler_of_round, number, self.output, self.config.checkpoint)
+        return [usual, partial(hinted_sampler, self.config.checkpoint)] if self.config.hints else [usual]
 
     def _asked(self, *, upto: int) -> list[dict[str, Any]]:
         """Questions that were asked in these rounds."""
@@ -175,7 +183,7 @@ class _Job:
             model=llm.model_record,
             format=type(llm).__name__,
         )
-        content = {**made.as_json(), "prompt": text_hash(llm.format_prompt("How many?"))}
+        content = {**made.as_json(), "prompt": text_hash(llm.format_prompt(str(self.questions[0][0])))}
         before = [entry["began"] for entry in self.journal.entries if "began" in entry and entry["round"] == number]
         if before and before[0] != content:
             raise OutputRefused(
@@ -203,7 +211,7 @@ class _Job:
             kept, rejected = [], Counter[str]()
             for sample, tokens in enumerate(completions):
                 text = text_of(llm.tokenizer, tokens)
-                if reason := why_not(text, float(self.questions[left[place]][1]), special):
+                if reason := why_not(text, *self.questions[left[place]][:2], special):
                     rejected[reason] += 1
                     self.examples += [f"{reason}: {text!r}"] if len(self.examples) < SHOWN else []
                 else:

@@ -1,5 +1,8 @@
 """The models that sample: first the base with worked examples, then what each round has learnt from the last one.
 
+What stays open may be asked once more with the answer in the prompt, so that only the way to it has to be found
+(``HintedCoT``; E. Zelikman et al. 2022, STaR, there called rationalization).
+
 Each says of itself what the record beside the rows says of it (``model_record``), so that a row is only ever drawn
 again by the model that drew it.
 
@@ -13,11 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from unsilent.manifest import sha256_of
 
+from . import cot
 from .adapter_files import PACKAGE, find_adapter
 from .adapter_loading import config_hash
+from .completions import parse_answer
 from .cot import CoTModel
+from .data import Dataset
+from .errors import RowsUnusable
 from .precision import short_name
 from .rft import load
+from .sft import format_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +35,34 @@ if TYPE_CHECKING:
 
 PROJECT = PACKAGE.parent
 COMMAND = "python -m homework.datagen data/rft.json"
+
+
+class HintedCoT(CoTModel):
+    """The base with the worked examples, where every question says its answer."""
+
+    def __init__(self, checkpoint: str | None = None, **options: Any) -> None:  # noqa: ANN401 - those of BaseLLM
+        super().__init__(checkpoint, **options)
+        self.answers: dict[str, float] = {str(row[0]): float(row[1]) for row in Dataset("train").rows}
+
+    def format_prompt(self, question: str) -> str:
+        """As for ``CoTModel``, with the answer behind each question.
+
+        Raises:
+            RowsUnusable: It is no question of train, whose answers alone are known.
+        """
+        if question not in self.answers:
+            raise RowsUnusable(
+                expected="questions of train, whose answers are known",
+                got=f"{question[:60]!r}",
+                where="rows that were sampled with the answer in the prompt",
+                action="bring back the train.json they were sampled for",
+            )
+        examples = [(_hinted(example, parse_answer(text)), text) for example, text in cot.EXAMPLES]
+        return self.chat(examples, _hinted(question, self.answers[question]))
+
+
+def _hinted(question: str, answer: float) -> str:
+    return f"{question.strip()} The answer is {format_number(answer)}."
 
 
 def round_folder(output: Path, number: int) -> Path:
@@ -46,6 +82,15 @@ def sampler_of_round(number: int, output: Path, checkpoint: str) -> BaseLLM:
     return _recorded(load(str(folder)), folder)
 
 
+def hinted_sampler(checkpoint: str) -> BaseLLM:
+    """Load what is told the answers.
+
+    Raises:
+        BadInput: The base cannot be had.
+    """
+    return _recorded(HintedCoT(checkpoint or None), None)
+
+
 def sampler(recorded: Mapping[str, Any]) -> BaseLLM:
     """Load the model of a round of the record again.
 
@@ -59,7 +104,8 @@ def sampler(recorded: Mapping[str, Any]) -> BaseLLM:
     if model["adapter"]:
         folder = PROJECT / model["adapter"]["folder"]
         return _recorded(load(str(folder)), folder)
-    return _recorded(CoTModel(model["base"], dtype=model["dtype"]), None)
+    kind = HintedCoT if recorded.get("format") == HintedCoT.__name__ else CoTModel
+    return _recorded(kind(model["base"], dtype=model["dtype"]), None)
 
 
 def _recorded(llm: BaseLLM, folder: Path | None) -> BaseLLM:

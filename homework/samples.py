@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 MISCALCULATED = "a calculation that does not hold"
 UNCALCULATED = "an answer that nothing leads to"
 UNREADABLE = "a number that is not read as it is meant"
+UNASKED = "a last calculation without the amount asked for"
 # ``3 * 100 = <answer>``: what stands between the tags is the result of the last calculation. A sampler that was also
 # taught to answer at once soon writes ``1 <answer>300</answer>``: 44 of 398 rows of three rounds were such.
 _ENDS_IN_CALCULATION = re.compile(r"\d[^=]*[-+*/x\u00d7\u00b7\u00f7^][^=]*\d[^=]*=(?:[^=]*\d[^=]*=)?\s*<answer>")
+_NUMBER = re.compile(r"(?<![\w.^])(?<!\*\*)\d[\d,]*(?:\.\d+)?")  # not the 3 of cm^3 and cm**3
 
 
 def text_of(tokenizer: Any, tokens: Sequence[int]) -> str:  # noqa: ANN401 - transformers' tokenizers
@@ -44,16 +46,23 @@ def text_of(tokenizer: Any, tokens: Sequence[int]) -> str:  # noqa: ANN401 - tra
     return cut_at_tag(tokenizer.decode(tokens))
 
 
-def why_not(text: str, answer: float, special_tokens: Sequence[str] = ()) -> str:
+def why_not(text: str, question: str, answer: float, special_tokens: Sequence[str] = ()) -> str:
     """Why a sample does not become a row; empty when it may."""
     complaint = complaint_about(text, answer, is_right=is_answer_valid, special_tokens=special_tokens)
     if complaint:
         return complaint
     if not is_answer_valid(parse_answer(text), answer):  # 1/2 is as right as 0.5, but nobody would read it as that
         return UNREADABLE
-    if not _ENDS_IN_CALCULATION.search(text):
+    ending = _ENDS_IN_CALCULATION.search(text)
+    if not ending:
         return UNCALCULATED
+    if not _numbers(question) <= _numbers(ending.group()):  # ``3652 * 1`` comes from an answer that was known
+        return UNASKED
     return MISCALCULATED if wrong_calculation(text) else ""
+
+
+def _numbers(text: str) -> set[float]:
+    return {float(found.replace(",", "")) for found in _NUMBER.findall(text)}
 
 
 def choose_rows(questions: Sequence[Row], entries: Iterable[Mapping[str, Any]]) -> tuple[list[Row], list[Draw]]:

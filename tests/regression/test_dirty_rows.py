@@ -68,8 +68,8 @@ def test_check_finds_it(fault: Callable[..., Any], reason: str) -> None:
 )
 def test_our_sampler_keeps_none(fault: Callable[..., Any]) -> None:
     """A completion with the right number in the wrong form is rejected; in the right form it is kept."""
-    assert all(why_not(row[2], row[1]) for row in fault(ROWS))
-    assert not any(why_not(row[2], row[1]) for row in ROWS)
+    assert all(why_not(row[2], row[0], row[1]) for row in fault(ROWS))
+    assert not any(why_not(row[2], row[0], row[1]) for row in ROWS)
 
 
 def test_check_finds_what_a_sampler_accepted_by_number() -> None:

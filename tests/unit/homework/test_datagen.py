@@ -29,6 +29,7 @@ from unsilent.fabrication import check_fabricated
 from unsilent.manifest import sha256_of
 from unsilent.outcome import FailureFound
 from unsilent.provenance import read_provenance, sidecar_of, text_hash
+from unsilent.row_files import judge_rows
 
 CONFIG = SamplingConfig(oversample=4, temperature=0.8)
 
@@ -45,7 +46,7 @@ def test_what_is_right_is_kept(reasoning_home: Path) -> None:
 
     assert [row[:2] for row in rows] == support.FIVE_ROWS
     assert [list(row) for row in rows] == json.loads(output.read_text())
-    assert all(why_not(str(row[-1]), float(row[1])) == "" for row in rows)
+    assert all(why_not(str(row[-1]), str(row[0]), float(row[1])) == "" for row in rows)
     assert files_in(output.parent) == {"rft.json", "rft.provenance.json"}
 
 
@@ -163,9 +164,8 @@ def test_going_on_asks_only_what_is_left(reasoning_home: Path, monkeypatch: pyte
     monkeypatch.setattr(CoTModel, "format_prompt", format_prompt)
     datagen.sample_rows(output, CONFIG)
 
-    asked = [prompt for prompt in asked if "How many?" not in prompt]  # which every model is told apart by
-    assert len(asked) == 4
-    assert not {text_hash(prompt) for prompt in asked} & done
+    assert len(asked) == 1 + 4, "the first prompt, which models are told apart by, and what is left"
+    assert not {text_hash(prompt) for prompt in asked[1:]} & done
 
 
 def test_other_settings_do_not_go_on(reasoning_home: Path) -> None:
@@ -191,6 +191,31 @@ def test_round_is_sampled_by_what_was_learnt(reasoning_home: Path, monkeypatch: 
     assert [made.format for made in record.rounds] == ["CoTModel", "RFTModel"]
     assert record.rounds[1].model["adapter"]["folder"].endswith("rft.rounds/round-1")
     assert isinstance(samplers.sampler(record.rounds[1].as_json()), RFTModel)
+
+
+def test_hints_ask_again_what_stays_open(reasoning_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the answer in the prompt, as a round of its own in the record; each row can be drawn again from it."""
+    output = reasoning_home / "rft.json"
+    only_told = str(support.FIVE_ROWS[0][0])
+    real = CoTModel.format_prompt
+
+    def untold(self: CoTModel, question: str) -> str:
+        return real(self, "?" if question == only_told else question)
+
+    monkeypatch.setattr(samplers.HintedCoT, "format_prompt", real)  # what it does is tested in test_samplers.py
+    monkeypatch.setattr(CoTModel, "format_prompt", untold)
+    plain = len(datagen.sample_rows(output, CONFIG))
+    rows = datagen.sample_rows(output, dataclasses.replace(CONFIG, hints=True, overwrite=True))
+    record = read_provenance(sidecar_of(output))
+    assert record
+
+    assert [(made.round, made.format, made.seed) for made in record.rounds] == [
+        (1, "CoTModel", CONFIG.seed),
+        (2, "HintedCoT", CONFIG.seed + 1),
+    ]
+    assert (plain, len(rows)) == (4, 5)
+    assert [draw.round for draw in record.draws] == [2, 1, 1, 1, 1]
+    assert judge_rows(str(output), sampler=samplers.sampler, count=len(rows), seed=0).verdict() == "passed"
 
 
 TWO_ROUNDS = SamplingConfig(oversample=2, temperature=0.8, rounds=2, epochs=40)

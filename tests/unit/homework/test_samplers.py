@@ -6,11 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import support
 
-from homework import samplers
+from homework import cot, samplers
 from homework.cot import CoTModel
-from homework.errors import AdapterMissing
+from homework.errors import AdapterMissing, RowsUnusable
 from homework.rft import RFTModel
+from homework.sft import format_number
 from unsilent.manifest import sha256_of
 
 
@@ -50,6 +52,19 @@ def test_adapter_inside_the_project_is_named_from_there(
 
     assert llm.model_record["adapter"]["folder"] == "data/rft.rounds/round-1"
     assert isinstance(samplers.sampler({"model": llm.model_record}), RFTModel)
+
+
+def test_hint_is_the_answer(reasoning_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the question and behind those of the examples; the record names what asked so."""
+    monkeypatch.setattr(cot, "EXAMPLES", (("How many g are 6 kg?", "6 * 1000 = <answer>6000</answer>"),))
+    llm = samplers.hinted_sampler("")
+    prompt = llm.format_prompt(str(support.FIVE_ROWS[0][0]))
+
+    assert f"{support.FIVE_ROWS[0][0]} The answer is {format_number(support.FIVE_ROWS[0][1])}." in prompt
+    assert "How many g are 6 kg? The answer is 6000." in prompt
+    assert isinstance(samplers.sampler({"model": llm.model_record, "format": type(llm).__name__}), samplers.HintedCoT)
+    with pytest.raises(RowsUnusable, match="questions of train"):
+        llm.format_prompt("How many?")
 
 
 def test_missing_adapter_is_named(reasoning_home: Path) -> None:

@@ -9,6 +9,7 @@ import support
 
 from homework.samples import (
     MISCALCULATED,
+    UNASKED,
     UNCALCULATED,
     UNREADABLE,
     choose_rows,
@@ -31,13 +32,21 @@ from unsilent.provenance import text_hash
         ("1 <answer>300</answer>", UNCALCULATED),
         ("3 * 100 = <answer>x = 300</answer>", UNREADABLE),
         ("3 m = 300 cm = <answer>300</answer>", UNCALCULATED),
+        ("300 * 1 = <answer>300</answer>", UNASKED),
+        ("1 m = 100 cm. 100*3 = <answer>300</answer>", ""),
         ("300", "no tag"),
         ("<|im_start|>user\n3 * 100 = <answer>300</answer>", "chat debris"),
     ],
 )
 def test_sample_is_kept_for_a_reason(text: str, reason: str) -> None:
     """Right, well formed, and calculated rightly; else the reason that is counted."""
-    assert why_not(text, 300.0, ("<|im_start|>",)) == reason
+    assert why_not(text, "Express 3 m in cm.", 300.0, ("<|im_start|>",)) == reason
+
+
+@pytest.mark.parametrize("unit", ["cm^3", "cm**3", "cm3"])
+def test_power_of_a_unit_is_no_amount(unit: str) -> None:
+    """What is cubed is no number that a calculation has to use."""
+    assert not why_not("2 * 1000 = <answer>2000</answer>", f"How many {unit} are 2 litre?", 2000.0)
 
 
 def entry(question: int, *texts: str, number: int = 1, rejected: int = 0) -> dict[str, object]:
