@@ -21,10 +21,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from .checkpoints import quiet_transformers, resolve_checkpoint
 from .completions import cut_at_tag, parse_answer
-from .decoding import can_share, common_prefix, decode, let_share, room_for, run_prefix
+from .decoding import decode, run_prefix
 from .devices import default_device
 from .errors import BaseModelMissing, OptionInvalid
 from .precision import choose_precision, dtype_named
+from .shared_prefix import can_share, common_prefix, let_share, room_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -17,6 +17,7 @@ ANSWER_PATH = [
     "checkpoints",
     "completions",
     "decoding",
+    "shared_prefix",
     "precision",
     "data",
     "errors",

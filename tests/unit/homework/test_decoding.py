@@ -29,8 +29,9 @@ from transformers import (
 
 from homework import decoding
 from homework.base_llm import BaseLLM
-from homework.decoding import SHARING, attend, can_share, common_prefix, decode, left_pad, let_share, pick, run_prefix
+from homework.decoding import decode, left_pad, pick, run_prefix
 from homework.errors import OptionInvalid
+from homework.shared_prefix import can_share, common_prefix, let_share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -329,17 +330,6 @@ def test_nothing_is_drawn_from_logits_that_are_no_numbers(broken: float) -> None
         pick(torch.tensor([[0.0, 1.0], [0.0, broken]]), 1.0, [0.5, 0.5])
 
 
-@given(lists=st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=9), min_size=2, max_size=5))
-def test_common_prefix_is_the_longest(lists: list[list[int]]) -> None:
-    """But for two tokens that each list keeps."""
-    length = common_prefix(lists)
-    longest = min(map(len, lists)) - 2
-
-    assert all(tokens[:length] == lists[0][:length] for tokens in lists)
-    assert length == max(0, longest) or (len({tokens[length] for tokens in lists}) > 1 and length < longest)
-    assert common_prefix(lists[:1]) == 0
-
-
 def test_greedy_completions_leave_the_random_state() -> None:
     """Nothing is drawn at temperature 0; sampling follows the seed."""
     model, token_lists = MODELS["llama"](), tokens_of(PROMPTS["nothing in common"])
@@ -349,23 +339,6 @@ def test_greedy_completions_leave_the_random_state() -> None:
     completed(model, token_lists, temperature=1.0)
 
     assert (untouched, torch.equal(state, torch.get_rng_state())) == (True, False)
-
-
-@pytest.mark.parametrize("kernel", SHARING)
-def test_training_stays_what_it_was(kernel: str) -> None:
-    """Loss and gradients are the same, bit by bit, with padding and without."""
-    ids, mask = left_pad(tokens_of(["a row to learn", "another row to be learnt"]), EOS)
-
-    def trained(*, shares: bool) -> list[torch.Tensor]:
-        model = support.tiny_model()
-        model.set_attn_implementation(kernel)
-        if shares:
-            let_share(model)
-        losses = [model(ids, attention_mask=given, labels=ids).loss for given in (mask, None)]
-        sum(losses).backward()
-        return [*losses, *(weight.grad for weight in model.parameters())]
-
-    assert all(map(torch.equal, trained(shares=True), trained(shares=False)))
 
 
 def test_model_says_nothing_about_sharing_when_saved(tmp_path: Path) -> None:
@@ -385,12 +358,6 @@ def test_model_says_nothing_about_sharing_when_saved(tmp_path: Path) -> None:
 def test_other_models_read_whole_prompts(name: str) -> None:
     """Where attention is more than the shared one computes, or a prefix alone would be turned otherwise."""
     assert not can_share(MODELS[name]())
-
-
-def test_llama_with_a_window_does_not_share() -> None:
-    """A window in a Llama's settings makes its cache forget, and a prefix would come back shorter."""
-    assert not can_share(sharing(llama(sliding_window=4)))
-    assert can_share(sharing(llama(rope_parameters={"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0})))
 
 
 def test_two_threads_may_ask_one_model(tiny_base: Path) -> None:
@@ -445,17 +412,6 @@ def test_prefix_keeps_no_gradients() -> None:
     assert [tensor.shape for layer in prefix for tensor in layer] == [(2, 3, 8)] * 4
     assert not any(tensor.requires_grad for layer in prefix for tensor in layer)
     assert run_prefix(MODELS["llama"](), []) == []
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
-def test_padding_that_sees_nothing_stays_finite(dtype: torch.dtype) -> None:
-    """Scores at the far end of the dtype included: NaN in a pad would reach its row through the next layer."""
-    query = torch.full((1, 4, 2, 8), -60.0).to(dtype)
-    key = torch.full((1, 2, 2, 8), 60.0).to(dtype)
-    value = torch.tensor([1.0, 3.0]).to(dtype)[None, None, :, None].expand(1, 2, 2, 8)
-    out, _ = attend(None, query, key, value, torch.tensor([[True, True], [True, False]])[None, None], 1.0, [])
-
-    assert out[0, :, 0, 0].tolist() == [2.0, 3.0]
 
 
 @pytest.mark.filterwarnings("ignore:Position ids are not supported")  # PEFT's own
