@@ -80,19 +80,19 @@ class Outcome:
             "severity": self.failure.severity,
             "status": self.status,
             "step": self.step,
-            "evidence": _plain(self.evidence),
+            "evidence": plain(self.evidence),
             "message": self.message,
             "reason": self.reason,
             "symptoms": list(self.symptoms),
         } | ({"subject": self.subject} if self.subject else {})
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Make a value fit for JSON, which knows neither NaN nor inf: they become the words ``nan``, ``inf``, ``-inf``."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
+        return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -236,7 +236,7 @@ class Report:
             "verdict": self.verdict(strict=strict),
             "outcomes": [outcome.as_json() for outcome in fold_symptoms(self.outcomes)],
             "versions": versions(),
-        } | ({"cards": [_plain(card.content) for card in self.cards]} if self.cards else {})
+        } | ({"cards": [plain(card.content) for card in self.cards]} if self.cards else {})
         return json.dumps(content, indent=2, default=str, allow_nan=False)
 
 
@@ -251,3 +251,8 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def printable(text: str) -> str:
+    """Write what would steer a terminal, or hide from the eye, as an escape."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
