@@ -145,6 +145,7 @@ def compare(base: Mapping[str, Any], adapter: Mapping[str, Any], shapes: Mapping
             kind = peft.MODEL_TYPE_TO_PEFT_MODEL_MAPPING.get(settings.task_type, peft.PeftModel)
             adapted = kind(model, settings, ADAPTER, low_cpu_mem_usage=True)
             tuner = adapted.base_model
+            found["adapted_parameters"] = sum(one.numel() for one in adapted.parameters())
             targeted = [*getattr(tuner, "targeted_module_names", []), *getattr(tuner, "targeted_parameter_names", [])]
             step = f"PEFT {peft.__version__} refuses the keys and shapes on this base"
             return found | {"modules": sorted(set(targeted))} | load(adapted, settings.peft_type, shapes)

@@ -62,6 +62,8 @@ class BaseComparison:
     layers: int = 0
     parameters: int = 0
     """Of the base alone; tied weights count once."""
+    adapted_parameters: int = 0
+    """Of base and adapter together."""
     config_sha256: str = ""
     """Of the bytes of the base's ``config.json``, as a manifest has it."""
     name: str = ""
@@ -107,6 +109,7 @@ def compare_with_base(base: Path, config: Mapping[str, object], shapes: Mapping[
         modules=tuple(found.get("modules", ())),
         layers=found.get("layers", 0),
         parameters=found.get("parameters", 0),
+        adapted_parameters=found.get("adapted_parameters", 0),
         config_sha256=sha256,
         name=name,
         architecture=found.get("architecture", ""),

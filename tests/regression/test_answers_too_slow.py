@@ -1,0 +1,90 @@
+"""Load and answers together end before the grader stops waiting.
+
+The grader gives a part 60 seconds, its load included, and then counts every answer of it as wrong. Here the limits and
+the calls are much shorter.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import faults
+import pytest
+from submissions import ANSWERS, QUESTIONS, take_time_for_each_call, write_submission
+
+from unsilent import grading
+from unsilent.grading import GraderLimits, Part, PartGrade, grade
+from unsilent.outcome import Outcome
+from unsilent.speed import check_speed
+
+pytestmark = [pytest.mark.regression, pytest.mark.failure("answers-too-slow")]
+
+LIMIT = 1.0
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Eight questions take 0.3 s together, and 2.4 s one by one."""
+    monkeypatch.setattr(grading, "PRELOADED", ())
+    folder = write_submission(tmp_path)
+    take_time_for_each_call(folder, 0.3)
+    return folder
+
+
+def graded(package: Path) -> PartGrade:
+    """As the grader does it, in a fraction of the time."""
+    return grade(package, [Part("sft", "load_sft")], QUESTIONS, bounds=GraderLimits(LIMIT, LIMIT)).parts["sft"]
+
+
+def judged(part: PartGrade) -> Outcome:
+    """As the gate does it."""
+    return check_speed(part.seconds, LIMIT, load_seconds=part.load_seconds)
+
+
+def test_fault_is_real(package: Path) -> None:
+    """Asked one by one, the part is ended before it has answered, and no answer of it is left."""
+    faults.ask_one_by_one(package)
+    part = graded(package)
+
+    assert part.answers == ()
+    assert part.error == "it was ended: still running after 2 s"
+
+
+def test_check_finds_it(package: Path) -> None:
+    """The finding names the time, the limit, and what to do."""
+    faults.ask_one_by_one(package)
+    outcome = judged(graded(package))
+
+    assert (outcome.status, outcome.slug) == ("failed", "answers-too-slow")
+    assert "Expected load and answers within 1 s, but got 2." in outcome.message
+    assert "ask in batches" in outcome.message
+    assert outcome.evidence["limit"] == LIMIT
+
+
+def test_load_counts(package: Path) -> None:
+    """All answers are there, each in time, and it is too late all the same."""
+    faults.work_out_at_load(package, 1.0)
+    part = graded(package)
+    outcome = judged(part)
+
+    assert part.answers == ANSWERS
+    assert outcome.status == "failed"
+    assert "for the load" in outcome.message
+    assert "save what the load works out anew" in outcome.message
+
+
+def test_what_never_ends_is_ended(package: Path) -> None:
+    """A load that hangs is ended, with all that it started, and found."""
+    faults.never_end(package)
+    outcome = judged(graded(package))
+
+    assert outcome.status == "failed"
+    assert float(str(outcome.evidence["seconds"])) > grading.PATIENCE * LIMIT
+
+
+def test_healthy_twin_is_left_alone(package: Path) -> None:
+    """The same model, asked once for all."""
+    part = graded(package)
+
+    assert (part.answers, part.error) == (ANSWERS, "")
+    assert judged(part).status == "passed"
