@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import socket
 import sys
 import warnings
@@ -23,11 +24,18 @@ from unsilent.failures import FAILURES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from playwright.sync_api import Browser
+
 ROOT = Path(__file__).parent
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports the hub's client, which reads it once
 LOOPBACK = ("127.", "::1", "localhost")
 # pytest writes the current test's name there itself
 OWN_VARIABLES = {"PYTEST_CURRENT_TEST"}
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET_CHROMIUM = [  # as root, without a screen, and without calls to its maker
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
 
 
 class NetworkUsed(BaseException):  # not an Exception: code under test that handles those must not swallow it
@@ -210,6 +218,21 @@ def small_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = support.write_small_data(tmp_path / "data")
     monkeypatch.setenv("HOMEWORK_DATA_DIR", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, headless; skipped where there is none, but on a CI server, where that is an error."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where a page is looked at
+
+    program = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    if program is None:
+        end = pytest.fail if os.environ.get("CI") else pytest.skip
+        end(f"no Chromium to look at pages with; looked for {', '.join(CHROMIUMS)}")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=QUIET_CHROMIUM)
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

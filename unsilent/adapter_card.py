@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import defaultdict
 from typing import TYPE_CHECKING
+
+from .lora_coverage import row_of
+from .lora_intent import LAYER
+from .outcome import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +29,8 @@ def describe(facts: AdapterFacts, trained: str) -> dict[str, object]:
 
     Returns:
         Base, method, rank, alpha, targets, coverage, dtypes, parameters, size [MB, 10^6 bytes], update norm (Frobenius
-        norm of ``scale * B @ A``, all modules of a layer together), whether it is trained, what the manifest says.
+        norm of ``scale * B @ A``, all modules of a layer together, and each by itself), whether it is trained, what the
+        manifest says.
     """
     looked, intent = facts.looked, facts.intent
     config = looked.config
@@ -47,6 +53,7 @@ def describe(facts: AdapterFacts, trained: str) -> dict[str, object]:
         "size_mb": round(sum(path.stat().st_size for path in looked.weights) / MEGABYTE, 3),
         "files": [path.name for path in looked.weights],
         "update_norm": _spread(norms),
+        "update_norms": _by_module(facts.norms),
         "trained": {"passed": True, "failed": False}.get(trained),
         "manifest": _manifest(facts),
     }
@@ -76,6 +83,25 @@ def _spread(norms: Mapping[str, float]) -> dict[str, object] | None:
         "median": round(statistics.median(norms.values()), 6),
         "largest": [ordered[-1], round(norms[ordered[-1]], 6)],
     }
+
+
+def _by_module(norms: Mapping[str, float]) -> dict[str, object] | None:
+    """A row for each module of a layer, a column for each layer; None where a layer has no such module.
+
+    Norms that are no finite number are words, as JSON has none for them. What stands outside of layers has no column.
+    """
+    places = {path: match for path in norms if (match := LAYER.match(path))}
+    several = len({match["stack"] for match in places.values()}) > 1
+    squares: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for path, match in places.items():
+        squares[row_of(match, several=several)][int(match["index"])] += norms[path] * norms[path]
+    layers = sorted({index for row in squares.values() for index in row})
+    values = [[plain(_root(row.get(index))) for index in layers] for row in squares.values()]
+    return {"names": list(squares), "layers": layers, "values": values} if squares else None
+
+
+def _root(square: float | None) -> float | None:
+    return None if square is None else float(f"{math.sqrt(square):.6g}")
 
 
 def as_lines(facts: AdapterFacts, card: Mapping[str, object]) -> list[str]:

@@ -7,9 +7,11 @@
     unsilent check run PATH...
     unsilent check honesty MODULE:FUNCTION
     unsilent check data FILE...
+    unsilent gate [SUBMISSION]
 
 Exit status: 0 all that ran passed, 1 a finding, 2 could not judge. With ``--json`` stdout holds one JSON object and
-nothing else. Commands whose stage is not built yet end with 2.
+nothing else; ``--html FILE``, ``--junit FILE`` and ``--github`` write the same for others. Commands whose stage is
+not built yet end with 2.
 """
 
 from __future__ import annotations
@@ -26,9 +28,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from .delivery import GITHUB, HTML, JUNIT, deliver
+from .dossier import Dossier
 from .fabrication import COUNT as REDRAWN
 from .failures import FAILURES
-from .outcome import SCHEMA_VERSION
+from .gate_command import gate
+from .outcome import SCHEMA_VERSION, printable
 from .symptoms import likely_causes, observe
 
 if TYPE_CHECKING:
@@ -150,11 +155,6 @@ def _print_next(failure: Failure) -> None:
     _print_field("next, once it is built: " if failure.planned else "next: ", failure.next_command)
 
 
-def printable(text: str) -> str:
-    """Write what would steer a terminal, or hide from the eye, as an escape."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
-
-
 def _print_field(name: str, text: str) -> None:
     text = printable(" ".join(text.split()))
     print(textwrap.fill(text, WIDTH, initial_indent=f"   {name}", subsequent_indent="      ", break_on_hyphens=False))
@@ -163,49 +163,6 @@ def _print_field(name: str, text: str) -> None:
 def _stop(message: str) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     raise typer.Exit(EXIT_UNDECIDED)
-
-
-def _show(reports: list[Report], *, as_json: bool, strict: bool) -> NoReturn:
-    """Print reports and end with the worst status: a finding, else one that could not be judged, else 0."""
-    if as_json and len(reports) == 1:
-        print(reports[0].as_json(strict=strict))
-    elif as_json:
-        print(
-            json.dumps(
-                {
-                    "schema_version": SCHEMA_VERSION,
-                    "reports": [json.loads(report.as_json(strict=strict)) for report in reports],
-                },
-                indent=2,
-            )
-        )
-    else:
-        for report in reports:
-            _print_report(report, strict=strict)
-    statuses = {report.exit_status(strict=strict) for report in reports}
-    raise typer.Exit(next((status for status in (1, 2) if status in statuses), 0))
-
-
-def _print_report(report: Report, *, strict: bool) -> None:
-    """The verdict first, then findings with what to do, then what was fine and what could not be looked at."""
-    print(printable(f"{report.subject}: {report.verdict(strict=strict)}"))
-    for card in report.cards:
-        print(*(f"   {printable(line)}" for line in card.lines), sep="\n")
-    for outcome in report.findings:
-        whose = f"{outcome.subject}: " if outcome.subject else ""
-        also = f" (also: {', '.join(outcome.symptoms)})" if outcome.symptoms else ""
-        _print_field(f"{whose}[{outcome.failure.severity}] {outcome.slug}{also}: ", outcome.message)
-        for sign in report.outcomes:
-            if sign.status == "failed" and sign.slug in outcome.symptoms and sign.subject == outcome.subject:
-                _print_field(f"   {sign.slug}: ", sign.message.partition(" Where: ")[0])
-    if fine := [outcome.slug for outcome in report.outcomes if outcome.status == "passed"]:
-        _print_field("passed: ", ", ".join(fine))
-    for outcome in report.outcomes:
-        if outcome.status == "passed" and outcome.message:
-            _print_field("noticed: ", outcome.message)
-    for reason in dict.fromkeys(outcome.reason for outcome in report.outcomes if outcome.status == "skipped"):
-        slugs = [outcome.slug for outcome in report.outcomes if outcome.reason == reason]
-        _print_field("skipped: ", f"{', '.join(slugs)} ({reason})")
 
 
 def _not_built(command: str) -> None:
@@ -217,21 +174,39 @@ def _not_built(command: str) -> None:
 
 
 @check.command("run")
-def check_run(paths: LOGS, as_json: JSON = False, strict: STRICT = False) -> None:
+def check_run(  # noqa: PLR0913, PLR0917 - one parameter an option
+    paths: LOGS,
+    as_json: JSON = False,
+    strict: STRICT = False,
+    html: HTML = None,
+    junit: JUNIT = None,
+    github: GITHUB = False,
+) -> None:
     """Judge what training runs wrote: since when something is wrong, and which causes fit."""
-    from .runs import read_run  # noqa: PLC0415 - the other commands need not load it
+    from .curves import judge_and_draw  # noqa: PLC0415 - the other commands need not load it
 
-    _show([read_run(path) for path in paths], as_json=as_json, strict=strict)
+    judged = [judge_and_draw(path, path if len(paths) > 1 else "") for path in paths]
+    drawn = [curve for _, curves in judged for curve in curves] if html else []
+    dossier = Dossier.of([report for report, _ in judged], drawn)
+    deliver(dossier, as_json=as_json, strict=strict, html=html, junit=junit, github=github)
 
 
 @check.command("adapter")
-def check_adapter(
-    folders: FOLDERS, base: BASE = None, quick: QUICK = False, as_json: JSON = False, strict: STRICT = False
+def check_adapter(  # noqa: PLR0913, PLR0917 - one parameter an option
+    folders: FOLDERS,
+    base: BASE = None,
+    quick: QUICK = False,
+    as_json: JSON = False,
+    strict: STRICT = False,
+    html: HTML = None,
+    junit: JUNIT = None,
+    github: GITHUB = False,
 ) -> None:
     """Judge adapters on disk: what each is, and whether it can be trusted."""
     from .adapters import inspect_adapters  # noqa: PLC0415 - numpy, which the other commands need not load
 
-    _show(inspect_adapters(folders, base, quick=quick), as_json=as_json, strict=strict)
+    dossier = Dossier.of(inspect_adapters(folders, base, quick=quick))
+    deliver(dossier, as_json=as_json, strict=strict, html=html, junit=junit, github=github)
 
 
 @check.command("submission")
@@ -268,6 +243,9 @@ def check_honesty(  # noqa: PLR0913, PLR0917 - one parameter an option
     quick: HONEST_QUICK = False,
     as_json: JSON = False,
     strict: STRICT = False,
+    html: HTML = None,
+    junit: JUNIT = None,
+    github: GITHUB = False,
 ) -> None:
     """Do the answers come from the weights? Disturbs them, asks again, and puts them back."""
     from .programs import ProgramUnusable, judge_program  # noqa: PLC0415 - torch, which the other commands need not load
@@ -277,7 +255,7 @@ def check_honesty(  # noqa: PLR0913, PLR0917 - one parameter an option
             report = judge_program(target, data=data, questions=questions, folder=folder, rows=rows, quick=quick)
     except ProgramUnusable as error:
         _stop(str(error))
-    _show([report], as_json=as_json, strict=strict)
+    deliver(Dossier.of([report]), as_json=as_json, strict=strict, html=html, junit=junit, github=github)
 
 
 @check.command("data")
@@ -288,27 +266,30 @@ def check_data(  # noqa: PLR0913, PLR0917 - one parameter an option
     seed: SEED = None,
     as_json: JSON = False,
     strict: STRICT = False,
+    html: HTML = None,
+    junit: JUNIT = None,
+    github: GITHUB = False,
 ) -> None:
     """Judge rows to train on: are there any, are they clean, did a model write their reasoning."""
     from .row_files import judge_rows  # noqa: PLC0415 - the other commands need not load it
 
-    if not sampler:
-        _show([judge_rows(path) for path in files], as_json=as_json, strict=strict)
+    reports = _with_sampler(files, sampler, count, seed) if sampler else [judge_rows(path) for path in files]
+    deliver(Dossier.of(reports), as_json=as_json, strict=strict, html=html, junit=junit, github=github)
+
+
+def _with_sampler(files: list[str], sampler: str, count: int, seed: int | None) -> list[Report]:
     from .programs import ProgramUnusable, find_named, run_from_here  # noqa: PLC0415 - torch
+    from .row_files import judge_rows  # noqa: PLC0415
 
     try:
         with _own_stdout(), run_from_here():
             load = find_named(sampler, "--sampler")
-            reports = [judge_rows(path, sampler=load, count=count, seed=seed) for path in files]
+            return [judge_rows(path, sampler=load, count=count, seed=seed) for path in files]
     except ProgramUnusable as error:
         _stop(str(error))
-    _show(reports, as_json=as_json, strict=strict)
 
 
-@app.command("gate")
-def gate(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001
-    """All stages, one verdict. Planned."""
-    _not_built("gate")
+app.command("gate")(gate)
 
 
 def main() -> None:
