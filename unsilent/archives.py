@@ -80,7 +80,7 @@ def _checked(members: list[Member]) -> list[tuple[PurePosixPath, Member]]:
     files: dict[str, tuple[PurePosixPath, Member]] = {}
     folders: set[str] = set()
     for member in members:
-        path = _checked_path(member.name)
+        path = checked_path(member.name)
         if stat.S_IFMT(member.mode) not in KINDS:
             raise ZipRefused(f"{member.name!a} is a link or a device")
         is_folder = member.name.endswith("/")
@@ -101,7 +101,12 @@ def _folded(path: PurePosixPath) -> str:
     return unicodedata.normalize("NFC", str(path).casefold())
 
 
-def _checked_path(name: str) -> PurePosixPath:
+def checked_path(name: str) -> PurePosixPath:
+    """A member's path, when every system can have it below any folder.
+
+    Raises:
+        ZipRefused: It leaves the folder, or has characters or a length that not every system takes.
+    """
     parts = name.removesuffix("/").split("/")
     if any(part in ("", ".", "..") for part in parts):
         raise ZipRefused(f"{name!a} leaves the folder, or would on another system")
