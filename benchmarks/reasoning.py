@@ -25,7 +25,7 @@ from ratio import RESULTS, circumstances
 
 from homework import cot, rft, sft
 from homework.data import BenchmarkResult, Dataset, wilson_interval
-from homework.samplers import round_folder
+from homework.samplers import HintedCoT, round_folder
 from unsilent.provenance import read_provenance, sidecar_of
 
 if TYPE_CHECKING:
@@ -84,12 +84,17 @@ def main() -> None:
     if record is None:
         parser.error(f"{options.data}: nothing was sampled; python -m homework.datagen {options.data} --rounds 4")
     kept = Counter(draw.round for draw in record.draws)
-    totals = list(accumulate(kept[made.round] for made in record.rounds))
+    by_round: list[int] = []
+    for made in record.rounds:
+        if made.format != HintedCoT.__name__:  # what was asked again with hints belongs to the round before it
+            by_round.append(0)
+        by_round[-1] += kept[made.round]
+    totals = list(accumulate(by_round))
     table = {"CoT": measure(cot.load(), options.rows), "SFT": measure(sft.load(), options.rows)}
     measured = [("no round", 0, table["CoT"])]
-    for made, rows in zip(record.rounds[:-1], totals, strict=False):
-        folder = str(round_folder(options.data, made.round))
-        measured.append((f"round {made.round}", rows, measure(rft.load(folder), options.rows)))
+    for number, rows in enumerate(totals[:-1], start=1):
+        folder = str(round_folder(options.data, number))
+        measured.append((f"round {number}", rows, measure(rft.load(folder), options.rows)))
     table["RFT"] = measure(rft.load(), options.rows)
     measured.append(("RFT", totals[-1], table["RFT"]))
     largest = f"first {min(options.rows, len(Dataset('valid')))}"
@@ -97,7 +102,7 @@ def main() -> None:
     content = {
         **circumstances(),
         "rounds": [made.as_json() for made in record.rounds],
-        "rows_by_round": [kept[made.round] for made in record.rounds],
+        "rows_by_pass": [kept[made.round] for made in record.rounds],
         "table": table,
         "curve": points,
     }
