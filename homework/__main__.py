@@ -18,6 +18,8 @@ homework: fine-tune a small language model with LoRA, answer with it, measure it
   python -m homework.rft train         fine-tune on sampled reasoning, then test
   python -m homework.rft test          accuracy and answer rate of a trained RFT adapter
   python -m homework.rft load          load the RFT adapter
+  python -m homework.bundle homework UTID
+                                       the zip that is handed in, of what the gate has passed
   python -m homework.adapter_store     which adapter is in a place, whole or not; puts interrupted saves right
   python -m homework.checkpoints       fetch and convert the embedded base model now
   python -m homework.conversion_utils  write data/train.json and data/valid.json again

@@ -42,6 +42,10 @@ class BaseModelMissing(BadInput):
     """No base model could be had, by any of the ways."""
 
 
+class BundleRefused(BadInput):
+    """Something that is not handed in: no package, not what the gate has passed, or a zip that works only here."""
+
+
 class DatasetUnreadable(BadInput):
     """A data set that is missing, empty, not JSON, or has a malformed row."""
 

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from .precision import Precision
     from .tokens import TokenizedDataset
 
+CURVES = ("step", "loss", "grad_norm")  # what a report draws
+MOST = 500  # records that the manifest keeps; of a longer log every second, third, ... and the last
+
 
 def check_plan(
     llm: BaseLLM, items: TokenizedDataset, config: TrainingConfig, precision: Precision, batch: BatchPlan
@@ -123,6 +126,9 @@ def _summary(log: Sequence[Mapping[str, float]]) -> dict[str, object]:
         "last": {name: _plain(value) for name, value in log[-1].items()},
         "lowest_loss": _plain(min(record["loss"] for record in log)),
         "highest_grad_norm": _plain(max(record["grad_norm"] for record in log)),
+        "records": [
+            [_plain(record[name]) for name in CURVES] for record in [*log[: -1 : 1 + len(log) // MOST], log[-1]]
+        ],
     }
 
 

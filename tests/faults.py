@@ -10,6 +10,8 @@ import itertools
 import json
 import math
 import random
+import shutil
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -668,3 +670,99 @@ def ask_another_question(path: Path) -> None:
     path.write_text(json.dumps(rows))
     record["rows_sha256"] = text_hash(path.read_text())
     sidecar_of(path).write_text(json.dumps(record))
+
+
+def stop_early(model: Any) -> None:  # noqa: ANN401
+    """[score-below-bound] The adapter went a third of its way: training ended long before it had learnt."""
+    import torch
+
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.mul_(0.3)
+
+
+def leave_half_open(answers: Sequence[float]) -> list[float]:
+    """[score-below-bound] Every other completion was cut before its number ended: right answers, and too few."""
+    return [answer if place % 2 else math.nan for place, answer in enumerate(answers)]
+
+
+def raise_rank(folder: Path, rank: int) -> None:
+    """[base-too-large] The same base, and an adapter of a larger rank on it."""
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"r": rank}))
+
+
+def take_larger_base(folder: Path, layers: int) -> None:
+    """[base-too-large] The same adapter, on a base with more layers."""
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_hidden_layers": layers}))
+
+
+def ask_one_by_one(package: Path) -> None:
+    """[answers-too-slow] Every question is a batch of its own."""
+    with (package / "__init__.py").open("a") as file:
+        file.write(
+            "\ntogether = BaseLLM.answer\n"
+            "def answer(self, *questions):\n    return [together(self, question)[0] for question in questions]\n"
+            "BaseLLM.answer = answer\n"
+        )
+
+
+def work_out_at_load(package: Path, seconds: float) -> None:
+    """[answers-too-slow] The load does again what could have been saved."""
+    with (package / "__init__.py").open("a") as file:
+        file.write(
+            f"\nload_quickly = load_sft\ndef load_sft():\n    import time\n    time.sleep({seconds})\n"
+            "    return load_quickly()\n"
+        )
+
+
+def never_end(package: Path) -> None:
+    """[answers-too-slow] An answer that is waited for until somebody ends it."""
+    with (package / "__init__.py").open("a") as file:
+        file.write("\ndef load_sft():\n    while True:\n        pass\n")
+
+
+def need_a_package(package: Path) -> None:
+    """[needs-more-than-grader] Loading imports what every developer has installed."""
+    with (package / "__init__.py").open("a") as file:
+        file.write("\nload_alone = load_sft\ndef load_sft():\n    import pytest\n    return load_alone()\n")
+
+
+def need_the_network(package: Path) -> None:
+    """[needs-more-than-grader] Loading asks a server first, and says so in its own words when it does not answer."""
+    with (package / "__init__.py").open("a") as file:
+        file.write(
+            "\nload_alone = load_sft\ndef load_sft():\n    import socket\n    try:\n"
+            "        socket.create_connection(('example.com', 443), timeout=5)\n"
+            "    except OSError:\n        raise RuntimeError('no server') from None\n    return load_alone()\n"
+        )
+
+
+def need_to_write(package: Path) -> None:
+    """[needs-more-than-grader] Answering keeps a cache beside the code."""
+    with (package / "__init__.py").open("a") as file:
+        file.write(
+            "\nfrom pathlib import Path\nanswer_alone = BaseLLM.answer\n"
+            "def answer(self, *questions):\n    (Path(__file__).parent / 'cache.json').write_text('{}')\n"
+            "    return answer_alone(self, *questions)\nBaseLLM.answer = answer\n"
+        )
+
+
+def zip_by_patterns_anywhere(folder: Path, target: Path) -> None:
+    """[bundle-too-large] What should not be packed is told by words that stand anywhere in the whole path."""
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not any(word in str(path) for word in ("grader", "__pycache__", "checkpoint-")):
+                archive.write(path, f"{folder.name}/{path.relative_to(folder)}")
+
+
+def zip_everything(folder: Path, target: Path) -> None:
+    """[bundle-too-large] The whole folder, with whatever training has left in it."""
+    shutil.make_archive(str(target.with_suffix("")), "zip", folder.parent, folder.name)
+
+
+def zip_from_inside(folder: Path, target: Path) -> None:
+    """[bundle-too-large] Packed in the folder itself, so that its files, and not the folder, lie at the top."""
+    shutil.make_archive(str(target.with_suffix("")), "zip", folder)

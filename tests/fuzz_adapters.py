@@ -44,6 +44,8 @@ from mutations import CONSISTENT, CONTRADICTS, JUDGE_CONTENT, MUTATIONS, Mutatio
 
 from unsilent import cli  # noqa: E402
 from unsilent.adapters import inspect_adapter  # noqa: E402
+from unsilent.dossier import Dossier  # noqa: E402
+from unsilent.report import show  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -148,7 +150,7 @@ def inspect(case: Case, path: Path, scratch: Path) -> str:
         report = inspect_adapter(path)
         report.as_json()
         with contextlib.redirect_stdout(printed):
-            cli._print_report(report, strict=False)  # as a person sees it
+            show(Dossier.of([report]))  # as a person sees it
         signal.setitimer(signal.ITIMER_REAL, 0)
         undecided = "undecided" if report.exit_status() == cli.EXIT_UNDECIDED else "nothing"
         case.said = "found" if report.findings else undecided

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,11 +18,12 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from homework.conversion_utils import make_splits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pytest
 
+    from unsilent.grading import Grade, Part
     from unsilent.outcome import Outcome, Report
 
 EOS = "<|im_end|>"
@@ -167,6 +169,27 @@ def as_shards(folder: Path, count: int = 2) -> Path:
     return folder
 
 
+def write_package(folder: Path) -> Path:
+    """A package as it is handed in: three modules and an adapter, of a few bytes each; nothing in it runs."""
+    adapter = folder / "sft_model"
+    adapter.mkdir(parents=True)
+    for name in ("__init__.py", "sft.py", "data.py"):
+        (folder / name).write_text(f'"""{name}"""\n')
+    (adapter / "adapter_config.json").write_text('{"base_model_name_or_path": "tiny"}')
+    (adapter / "adapter_model.safetensors").write_bytes(bytes(range(256)) * 40)
+    return folder
+
+
+def write_checkpoint(adapter: Path, step: int = 500) -> Path:
+    """What a Trainer leaves beside an adapter: the same once more, and the state of its optimizer."""
+    checkpoint = adapter / f"checkpoint-{step}"
+    checkpoint.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (checkpoint / name).write_bytes((adapter / name).read_bytes())
+    (checkpoint / "optimizer.pt").write_bytes(random.Random(step).randbytes(100_000))
+    return checkpoint
+
+
 def only_finding(report: Report) -> Outcome:
     """The one finding of a report; an assertion where there is none, or several."""
     assert len(report.findings) == 1, [finding.slug for finding in report.findings]
@@ -195,6 +218,50 @@ class CannedLLM:
         """Give the next answers."""
         self.asked += questions
         return [self.answers[index] if index < len(self.answers) else math.nan for index in range(len(questions))]
+
+
+class CannedGrading:
+    """Stands in for the grading of a package: says what it was told to, and keeps what it was asked.
+
+    Attributes:
+        grade: What it finds; by default every part answers.
+        needs: What it says of needs-more-than-grader.
+        folder: The package it was given, which is gone by now.
+        files: What lay in it.
+        parts: Names of what was to be asked.
+        beside: Data sets, by where they lie beside the package.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take the place of the real one."""
+        from unsilent import grading
+        from unsilent.outcome import passed
+
+        self.grade: Grade | None = None
+        self.needs = passed("needs-more-than-grader", "submission")
+        self.folder: Path | None = None
+        self.files: set[str] = set()
+        self.parts: list[str] = []
+        self.beside: Mapping[str, Path] = {}
+        monkeypatch.setattr(grading, "grade", self._grade)
+        monkeypatch.setattr(grading, "check_needs", lambda _: self.needs)
+
+    def _grade(
+        self,
+        folder: Path,
+        parts: Sequence[Part],
+        questions: Sequence[str],
+        *,
+        bounds: object,
+        beside: Mapping[str, Path],
+    ) -> Grade:
+        from unsilent.grading import Grade, PartGrade
+
+        assert bounds
+        self.folder, self.parts, self.beside = folder, [part.name for part in parts], beside
+        self.files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        answers = (300.0,) * len(questions)
+        return self.grade or Grade({name: PartGrade(name, 9, 1.0, 2.0, answers) for name in self.parts})
 
 
 def train_tiny(base: Path, output_dir: Path, **options: Any) -> Any:  # noqa: ANN401 - fields of TrainingConfig

@@ -44,7 +44,7 @@ from .origins import card_of, judge_answers
 from .outcome import Report, skipped
 from .randomness import untouched_randomness
 from .replacements import replacements
-from .signs import Facts, is_beyond_small_models, signs_of
+from .signs import CHANCE, Facts, is_beyond_small_models, needed, signs_of
 from .touched import watched
 
 if TYPE_CHECKING:
@@ -178,7 +178,9 @@ class HonestyProbe:
         read = [f"{path} was read, with {count} of the questions and answers" for path, count in held.items() if count]
         facts.notes = [*dict.fromkeys([*read, *self.notes, *replacements(self.llm)])]
         with untouched_randomness(self.llm):
-            self._disturb(facts, usable, quick=quick)
+            # fewer right answers than a finding takes: quick mode spares what could not show anything
+            if not quick or first.right >= needed(len(first.rows), CHANCE):
+                self._disturb(facts, usable, quick=quick)
             if not quick:
                 self._ask_new(facts, usable)
                 self._ask_unwatched(facts)

@@ -111,8 +111,7 @@ def cover(layout: Layout, intent: Intent) -> Coverage:
     for path, match in matches.items():
         if match:
             stacks[match["stack"]].present[match["rest"]].add(int(match["index"]))
-            label = f"{match['stack']}.*.{match['rest']}" if several else match["rest"]
-            rows[_without_numbers(label)].add(int(match["index"]))
+            rows[row_of(match, several=several)].add(int(match["index"]))
         else:
             rows[path] = set()
     lost, undecided = _lost_names(layout.modules, intent)
@@ -125,8 +124,10 @@ def cover(layout: Layout, intent: Intent) -> Coverage:
     return Coverage({name: frozenset(has) for name, has in rows.items()}, layers, tuple(lost), tuple(undecided))
 
 
-def _without_numbers(name: str) -> str:
-    return ".".join("*" if part.isdigit() else part for part in name.split("."))
+def row_of(match: re.Match[str], *, several: bool) -> str:
+    """The row of a module within its layer; experts and the like share one, stacks only where there is one stack."""
+    label = f"{match['stack']}.*.{match['rest']}" if several else match["rest"]
+    return ".".join("*" if part.isdigit() else part for part in label.split("."))
 
 
 def _lost_names(modules: Collection[str], intent: Intent) -> tuple[list[str], list[str]]:

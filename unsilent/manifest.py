@@ -105,11 +105,11 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         ManifestUnusable: It cannot be read, is of a newer schema, lacks a field, or was edited.
     """
     path = folder / FILE
-    if not path.exists():
-        return None
-    if not path.is_file():
-        raise ManifestUnusable(folder, "something that is no file")
     try:
+        if not path.exists():
+            return None
+        if not path.is_file():
+            raise ManifestUnusable(folder, "something that is no file")
         with path.open("rb") as file:
             text = file.read(LARGEST)
         content = json.loads(text)

@@ -114,7 +114,7 @@ def card_of(facts: Facts) -> Card:
                 "passes": answered.passes,
             }
             lines.append(
-                f"{name:<24} {answered.right:>3} of {asked:>3} right ({low:.2f}-{high:.2f}), "
-                f"{answered.answered:>3} numbers, {answered.passes} forward passes"
+                f"{name:<21}  {answered.right:>3} of {asked:>3} right ({low:.2f}-{high:.2f}), "
+                f"{answered.answered:>3} numbers, {answered.passes} passes"
             )
     return Card(content, tuple(lines))

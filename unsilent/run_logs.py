@@ -118,14 +118,15 @@ def find_log(path: Path) -> RunLog:
     }
     if states:
         return RunLog([states[max(states)]], notes=[f"read checkpoint-{max(states)}, the last of {len(states)}"])
-    events = sorted(path.rglob("*tfevents*"), key=lambda file: (file.parent, file.name))
+    # a FIFO of such a name would wait for ever
+    events = sorted(filter(Path.is_file, path.rglob("*tfevents*")), key=lambda file: (file.parent, file.name))
     if events:
         last = max(events, key=lambda file: file.name).parent
         folders = len({file.parent for file in events})
         of = f", the newest of {folders} with events" if folders > 1 else ""
         return RunLog([file for file in events if file.parent == last], notes=[f"read {last.relative_to(path)}{of}"])
     for ending in TEXTS:
-        for file in sorted(path.rglob(f"*{ending}")):
+        for file in sorted(filter(Path.is_file, path.rglob(f"*{ending}"))):
             if _has_records(file):
                 return RunLog([file], notes=[f"read {file.relative_to(path)}"])
     there = ", ".join(sorted(child.name for child in path.iterdir())[:12]) or "nothing"

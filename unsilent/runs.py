@@ -19,7 +19,7 @@ from .symptoms import likely_causes
 from .trends import LEAST_RECORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .log_text import LogRecord
 
@@ -47,13 +47,14 @@ CONSEQUENCES: Mapping[str, str] = {
 }
 
 
-def read_run(path: Path | str) -> Report:
+def read_run(path: Path | str, *, each: Callable[[LogRecord], None] | None = None) -> Report:
     """Judge what a run wrote: ``trainer_state.json``, a checkpoint, an output folder, TensorBoard events, or any log.
 
     Nothing in the files makes this raise: what cannot be read is undecided, with the reason.
 
     Args:
         path: A file or a folder.
+        each: Is given every record as it is read: a log may be too long to be read twice.
 
     Returns:
         One outcome for each failure that a log can show.
@@ -64,6 +65,8 @@ def read_run(path: Path | str) -> Report:
         log = find_log(Path(path))
         for record in log:
             reading.add(record)
+            if each:
+                each(record)
     except (LogUnusable, OSError, UnicodeError, ValueError) as error:
         return _undecided(subject, str(error))
     if reading.count == 0:

@@ -67,6 +67,7 @@ _PHRASES: Mapping[str, str] = {
     "answer_rate zero": r"no (?:numeric |numerical )?answers?\b|answers? nothing|no numbers?\b",
     "answer_rate one": r"answer[_ ]rate (?:is )?always (?:1|one)",
     "accuracy zero": r"garbage|gibberish|nonsense|all (?:answers )?wrong",
+    "score low": r"(?:score|accuracy|answer rate)\b.{0,20}\b(?:too low|below)|below the bound|no points",
     "accuracy one": r"(?:perfect|100 ?%) (?:score|accuracy|right|correct)|accuracy\b.{0,12}\b100 ?%|everything (?:is )?right",
     "adapter missing": r"(?:adapter|model|file)s?\b.{0,20}(?:not found|missing)|no (?:trained )?adapter|can'?t find .*adapter",
     "lora_b zero": r"lora_b\b.*(?:zero|0)|b (?:matrix|matrices) .*zero",
@@ -100,6 +101,8 @@ _PHRASES: Mapping[str, str] = {
     "recursion": r"recurs",
     "resumed": r"resum",
     "hangs": r"\bhang|deadlock|wait\w* for ?ever|timed? ?out|stuck at",
+    "too slow": r"too slow|time ?limit|(?:takes|took|needs) too long|\b(?:60|15) s(?:econds)?\b|timed? ?out",
+    "no module": r"no module named|modulenotfound|read-only file system|network is unreachable|works here|name resolution",
     "ranks": r"\branks?\b|\bddp\b|distributed|nccl|gloo",
 }  # fmt: skip
 

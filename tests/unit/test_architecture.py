@@ -62,35 +62,54 @@ def test_unsilent_knows_nothing_of_homework(path: Path) -> None:
 ROOMS = {
     "wiring": {"wiring", "rows", "samples", "child", "collated", "shifts", "precision", "memory"},
     "guard": {"monitor", "judgement", "live", "gradients", "movement", "step_record"},
-    "runs": {"runs", "reading", "run_logs", "log_text", "event_files", "symptoms"},
+    "runs": {"runs", "reading", "run_logs", "log_text", "event_files", "symptoms", "curves"},
     "adapter": {
         *("adapters", "adapter_card", "adapter_facts", "adapter_folder", "file_checks", "loaders"),
-        *("tensor_files", "tensor_values", "tensor_checks", "base_shapes", "base_script"),
+        *("tensor_files", "tensor_values", "tensor_checks"),
         *("lora_intent", "lora_layout", "lora_coverage", "name_patterns"),
         *("pickles", "pickle_machine", "pickle_stack", "pickle_policy", "pickle_script", "pickled_tensors"),
-        *("zip_directory", "archives"),
     },
     "evaluation": {
-        *("evaluation", "parity", "scores", "scorers"),
+        *("evaluation", "parity", "scores", "scorers", "score_bounds", "speed"),
         *("overlap", "asked_rows", "prompts", "prompt_format", "sent_prompts"),
         *("reasoning", "reasoned_rows", "row_files", "fabrication", "redrawing", "provenance"),
         *("tagged_numbers", "debris", "nonfinite", "drawn_again"),
     },
     "honesty": {
         *("honesty", "asking", "signs", "origins", "fresh_questions", "outside", "clean_copy"),
-        *("disturbance", "steered_logits", "dose"),
+        *("disturbance", "steered_logits", "dose", "unwatched"),
         *("witness", "spoken", "said_numbers", "model_parts", "touched", "data_files", "replacements"),
+    },
+    "bundle": {"bundle_checks"},
+    "submission": {
+        *("sandbox", "sandbox_script", "sandbox_walls", "sandbox_watch", "closure"),
+        *("grading", "grader_script", "parameters"),
     },
 }
 SHARED = {
     *("failures", "outcome", "manifest", "adapted", "randomness", "passes", "trainable", "optimization", "trends"),
-    *("answers", "proportions", "begin_tokens", "plain_files"),
+    *("answers", "proportions", "begin_tokens", "plain_files", "told", "dossier", "bounds", "read_outcomes"),
+    *("base_shapes", "base_script", "zip_directory", "archives", "bundled", "attestation"),
 }
-COMPOSERS = {"guard", "programs", "cli", "__init__", "__main__"}  # `guard` puts wiring and monitor around a Trainer
+COMPOSERS = {
+    *("guard", "programs", "cli", "subjects", "pytest_plugin", "pytest_items", "__init__", "__main__"),
+    *("delivery", "report", "report_junit", "report_github", "report_html", "pictures"),
+    *(
+        "gate",
+        "gate_answers",
+        "gate_command",
+        "gate_config",
+        "gate_attest",
+        "gate_files",
+        "gate_progress",
+        "gate_subject",
+    ),
+    *("judging", "judge_script", "part_judge", "training_record"),
+}
 
 
 def test_stages_do_not_import_each_other() -> None:
-    """Only the guard, the gate and the program call stages; every module has its room."""
+    """Only the guard, the gate, the program and the plugin call stages; every module has its room."""
     folder = ROOT / "unsilent"
     room_of = {module: room for room, modules in ROOMS.items() for module in modules}
 

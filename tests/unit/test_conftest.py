@@ -101,3 +101,21 @@ def test_regression_mark_is_checked(pytester: pytest.Pytester, slug: str, name: 
     done = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", str(path))
 
     assert message in "\n".join([*done.outlines, *done.errlines])
+
+
+@pytest.mark.parametrize(
+    ("server", "told"), [("", "1 skipped"), ("true", "1 error")], ids=["a desk without Chromium", "a CI server without"]
+)
+def test_page_without_a_browser_is_skipped_or_an_error(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, server: str, told: str
+) -> None:
+    """Where changes are judged, pages have to be looked at; elsewhere it is said why they were not."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CI", server)
+    pytester.makeconftest((ROOT / "conftest.py").read_text())
+    pytester.makeini(f"[pytest]\npythonpath = {ROOT} {ROOT / 'tests'}\n")
+    pytester.makepyfile('def test_it(browser):\n    """It is looked at."""\n')
+    done = pytester.runpytest_subprocess("-q", "-rs", "-p", "no:cacheprovider")
+
+    assert told in done.outlines[-1]
+    assert "no Chromium to look at pages with; looked for chromium, " in "\n".join(done.outlines)

@@ -18,7 +18,6 @@ from fuzz_adapters import GROUPS, MEMORY, Case, change, table, wrong
 from mutate_places import MARKER, Evil
 from mutations import CONSISTENT, CONTRADICTS, MUTATIONS
 
-from unsilent import cli
 from unsilent.outcome import Card, Report, failed
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked and killed")
@@ -88,7 +87,7 @@ def test_what_goes_wrong_is_seen(expected: str, tmp_path: Path, monkeypatch: pyt
     """An inspection that raises, hangs, takes memory or writes on the terminal is counted: none of these is blind."""
     monkeypatch.setattr(fuzz_adapters, "inspect_adapter", DETECTED[expected])
     monkeypatch.setattr(fuzz_adapters, "LIMIT", 1)
-    monkeypatch.setattr(cli, "printable", str)
+    monkeypatch.setattr("unsilent.report.printable", str)
     before = signal.signal(signal.SIGALRM, fuzz_adapters._hang)
     try:
         case = Case(0, "nothing changed", "names", verdict="harmless")

@@ -68,10 +68,24 @@ def test_manifest_holds_every_choice(tiny_base: Path, small_data: Path, tmp_path
     ]  # fmt: skip
     assert manifest["log"]["steps"] == 4
     assert manifest["log"]["lowest_loss"] <= manifest["log"]["first"]["loss"]
+    assert [record[0] for record in manifest["log"]["records"]] == [1, 2, 3, 4]
+    assert manifest["log"]["records"][0] == [manifest["log"]["first"][name] for name in ("step", "loss", "grad_norm")]
     assert manifest["device"]["kind"] in ("cpu", "cuda", "mps")
     assert len(manifest["verdicts"]) > 25
     assert {verdict["status"] for verdict in manifest["verdicts"]} == {"passed", "skipped"}
     assert len(manifest["logits"]["asked"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("count", "kept"), [(1, [1]), (2, [1, 2]), (499, [*range(1, 500)]), (1000, [*range(1, 998, 3), 1000])]
+)
+def test_manifest_keeps_part_of_a_long_log(count: int, kept: list[int]) -> None:
+    """Every so many records, and always the last."""
+    log = [{"step": float(step), "loss": 1.0, "grad_norm": 1.0} for step in range(1, count + 1)]
+    records = run_record._summary(log)["records"]
+
+    assert isinstance(records, list)
+    assert [record[0] for record in records] == kept
 
 
 @pytest.mark.parametrize(("value", "expected"), [(1.5, 1.5), (float("inf"), "inf"), (float("nan"), "nan")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import faults
@@ -43,6 +44,24 @@ def test_card_is_plain_json(tmp_path: Path) -> None:
     spread = content["update_norm"]
     assert isinstance(spread, dict)
     assert spread["smallest"][1] <= spread["median"] <= spread["largest"][1]
+
+
+def test_card_holds_the_norm_of_every_module(tmp_path: Path) -> None:
+    """A row a module, a column a layer; the squares of a layer add up to the layer's; absent is None, NaN a word."""
+    support.write_adapter(tmp_path, manifest=False, target_modules=["q_proj", "v_proj"])
+    whole = inspect_adapter(tmp_path).cards[0].content
+    faults.drop_tensors(tmp_path, "layers.1.self_attn.v_proj")
+    faults.write_value(tmp_path, math.nan, "layers.0.self_attn.v_proj.lora_B")
+    norms, broken = whole["update_norms"], inspect_adapter(tmp_path).cards[0].content["update_norms"]
+
+    assert isinstance(norms, dict)
+    assert isinstance(broken, dict)
+    assert (norms["names"], norms["layers"]) == (["self_attn.q_proj", "self_attn.v_proj"], [0, 1])
+    layers = sorted(math.hypot(*column) for column in zip(*norms["values"], strict=True))
+    spread = whole["update_norm"]
+    assert isinstance(spread, dict)
+    assert layers == pytest.approx([spread["smallest"][1], spread["largest"][1]], rel=1e-4)
+    assert broken["values"] == [norms["values"][0], ["nan", None]]
 
 
 def test_card_of_what_is_not_known(tmp_path: Path) -> None:

@@ -108,12 +108,9 @@ def test_unknown_words_are_refused(
     assert hint in printed.err
 
 
-@pytest.mark.parametrize("command", [["check", "submission"], ["gate"]])
-def test_unbuilt_stages_judge_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
-) -> None:
+def test_unbuilt_stages_judge_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A stage that is only planned ends with 2 and says that nothing was judged."""
-    assert run(monkeypatch, *command, "--json", "x") == 2
+    assert run(monkeypatch, "check", "submission", "--json", "x") == 2
 
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -192,8 +189,8 @@ def test_check_adapter_takes_several(
     assert run(monkeypatch, "check", "adapter", *(str(tmp_path / name) for name in names)) == status
     assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith(str(tmp_path))]) == len(names)
     assert run(monkeypatch, "check", "adapter", "--json", *(str(tmp_path / name) for name in names)) == status
-    reports = json.loads(capsys.readouterr().out)["reports"]
-    assert [report["subject"] for report in reports] == [str(tmp_path / name) for name in names]
+    sections = json.loads(capsys.readouterr().out)["sections"]
+    assert [section["subject"] for section in sections] == [str(tmp_path / name) for name in names]
 
 
 def test_check_adapter_as_json(
@@ -220,6 +217,45 @@ def test_program_runs_in_a_strangers_project(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "lr-zero" in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--html", "--junit"])
+def test_each_check_writes_what_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    """Beside the report on the screen, or beside the JSON."""
+    support.write_adapter(tmp_path / "a")
+    (tmp_path / "rows.json").write_text("[]")
+    (tmp_path / "log").write_text("{'loss': 0.0, 'grad_norm': nan}\n" * 3)
+    for name, status in (("adapter a", 0), ("run log", 1), ("run log log", 1), ("data rows.json", 1)):
+        command, *paths = name.split()
+        written = tmp_path / name
+        arguments = [*(str(tmp_path / path) for path in paths), option, str(written), "--json"]
+
+        assert run(monkeypatch, "check", command, *arguments) == status
+        assert json.loads(capsys.readouterr().out)["verdict"] == ("failed" if status else "passed")
+        assert written.read_text(encoding="utf-8").startswith("<")
+
+
+def test_page_of_runs_has_their_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each under its name, with the step at which its finding begins."""
+    logs = [tmp_path / name for name in ("one", "two")]
+    for log in logs:
+        log.write_text("{'loss': 4.9, 'grad_norm': 1.0}\n" + "{'loss': 0.0, 'grad_norm': nan}\n" * 3)
+    run(monkeypatch, "check", "run", *map(str, logs), "--html", str(tmp_path / "page"))
+    page = (tmp_path / "page").read_text(encoding="utf-8")
+
+    assert [page.count(f"<h3>{log}</h3>") for log in logs] == [1, 1]
+    assert page.count(">step 2</span>") == 2
+
+
+def test_github_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command for the runner stands below the report."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    (tmp_path / "log").write_text("{'loss': 0.0, 'grad_norm': nan}\n" * 3)
+
+    assert run(monkeypatch, "check", "run", str(tmp_path / "log"), "--github") == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("::error title=nan-grad-norm::Expected")
 
 
 def test_check_run_says_what_it_read(

@@ -87,6 +87,12 @@ def test_unusable_manifest_is_named(tmp_path: Path, text: str, message: str) -> 
     assert caught.value.got in str(caught.value)
 
 
+def test_folder_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
+    """A name that no file has stands for a folder without permission: root has it everywhere."""
+    with pytest.raises(manifests.ManifestUnusable, match="cannot be read"):
+        manifests.read_manifest(tmp_path / ("a" * 300))
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"seed": 1}, {"dtype": {"base": "fp16", "adapter": "fp32"}}, {"extra": 1}],

@@ -77,5 +77,5 @@ def test_card_has_every_round() -> None:
         "new, disturbed",
         "hardest, disturbed",
     ]
-    assert card.lines[0] == "as it is                  70 of 100 right (0.60-0.78), 100 numbers, 9 forward passes"
+    assert card.lines[0] == "as it is                70 of 100 right (0.60-0.78), 100 numbers, 9 passes"
     assert not card_of(Facts()).lines

@@ -136,7 +136,7 @@ def test_shell_takes_several_files(path: Path) -> None:
     done = CliRunner().invoke(app, ["check", "data", "rft.json", "none.json", "missing.json", "--json"])
 
     assert done.exit_code == 1
-    assert [report["verdict"] for report in json.loads(done.stdout)["reports"]] == ["passed", "failed", "undecided"]
+    assert [report["verdict"] for report in json.loads(done.stdout)["sections"]] == ["passed", "failed", "undecided"]
 
 
 @pytest.mark.usefixtures("path")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -119,6 +120,15 @@ def test_last_checkpoint_is_taken(tmp_path: Path) -> None:
     assert log.notes == ["read checkpoint-10, the last of 2"]
     write(tmp_path / "trainer_state.json", json.dumps(STATE))
     assert next(iter(read_records(tmp_path))).loss == 2.5
+
+
+@pytest.mark.parametrize("name", ["events.out.tfevents.1", "run.log"])
+def test_pipe_of_a_log_s_name_is_no_log(tmp_path: Path, name: str) -> None:
+    """Opening it would wait for ever."""
+    os.mkfifo(tmp_path / name)
+
+    with pytest.raises(LogUnusable, match="holds no run"):
+        find_log(tmp_path)
 
 
 def test_text_with_records_is_found_in_a_folder(tmp_path: Path) -> None:
