@@ -2,8 +2,8 @@
 
 The submission is copied to a place where nothing lies beside it, as when a zip is unpacked. What the process may do is
 decided in ``sandbox_script``, which puts up the walls before it runs the script; its time, and what it may say, are
-limited here. Answers are lines of JSON, never pickle. It keeps an honest mistake from passing unseen; a program that
-means harm and knows of these walls is the next thing to be kept out.
+limited here. Answers are lines of JSON, never pickle. By themselves the walls keep an honest mistake from passing
+unseen; for a program that means harm, and knows of them, there is a cage (``sandbox_cage``).
 """
 
 from __future__ import annotations
@@ -11,29 +11,31 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import selectors
 import shutil
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
+
+from .sandbox_listening import Child, Listener, Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .closure import Closure
+    from .sandbox_cage import Cage
+
+__all__ = ["Child", "FolderRefused", "Told", "copied", "run_child"]
 
 SCRIPT = Path(__file__).with_name("sandbox_script.py")
 LARGEST_FOLDER = 4_000_000_000  # bytes of a folder that is copied; a course's homework has 30 MB
-LARGEST_TOLD = 10_000_000  # bytes of answers: 1000 rows need 20 kB
-KEPT_OUTPUT = 4_000  # bytes of what is printed, the last ones
-TICK = 0.1  # seconds after which a process that has ended, but left its pipes to others, is noticed
+PATIENCE = 5.0  # seconds for the kernel to end everything in a cage
 NOT_COPIED = (".git", ".venv", "venv", "node_modules", "__pycache__", ".nox", ".tox", "*_cache", "checkpoint-*")
+# Of a submission that is run as it was handed in: environments and bytecode alone, wherever they lie.
+NEVER_COPIED = (".git", ".venv", "node_modules", "__pycache__")
 # What a process behind the walls sees of the environment: where base models are found, how libraries and devices are;
 # no tokens and no proxies.
 KEPT = (
@@ -49,35 +51,6 @@ ADDED = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TEL
 
 class FolderRefused(Exception):
     """No folder that can be copied; the message says what it is instead."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """One line that the script told, and when: in seconds since the process was started, by the clock of this one."""
-
-    at: float
-    content: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Child:
-    """What came of a process behind the walls."""
-
-    told: tuple[Told, ...]
-    error: str
-    """Why it did not end by itself, or not well; empty where it did."""
-    output: str
-    """The end of what it printed."""
-    seconds: float
-
-    @property
-    def protections(self) -> tuple[str, ...]:
-        """What held, in words."""
-        return tuple(name for line in self.told for name in _texts(line.content.get("protections")))
-
-
-def _texts(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 @contextlib.contextmanager
@@ -100,7 +73,8 @@ def copied(
     with tempfile.TemporaryDirectory(prefix="unsilent-") as name:
         target = Path(name).resolve() / "submission" / source.name
         try:
-            _copy(source, target, list(_chosen(source)) if files is None else files)
+            more = sum(path.stat().st_size for path in (beside or {}).values())
+            _copy(source, target, list(chosen(source)) if files is None else files, more)
             for place, path in (beside or {}).items():
                 (target.parent / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target.parent / place)
@@ -109,8 +83,9 @@ def copied(
         yield target
 
 
-def _copy(source: Path, target: Path, files: Sequence[Path]) -> None:
-    size = sum((source / name).stat().st_size for name in files)
+def _copy(source: Path, target: Path, files: Sequence[Path], more: int) -> None:
+    """Copy files, unless they are too large together with so many bytes more."""
+    size = more + sum((source / name).stat().st_size for name in files)
     if size > LARGEST_FOLDER:
         raise FolderRefused(f"{size / 1e9:.1f} GB, more than the {LARGEST_FOLDER / 1e9:g} GB that are copied")
     target.mkdir(parents=True)
@@ -119,11 +94,17 @@ def _copy(source: Path, target: Path, files: Sequence[Path]) -> None:
         shutil.copyfile(source / name, target / name)
 
 
-def _chosen(source: Path) -> Iterator[Path]:
-    """Every plain file below, those behind links included that stay inside."""
+def chosen(source: Path, top: Sequence[str] = NOT_COPIED, below: Sequence[str] = NOT_COPIED) -> Iterator[Path]:
+    """Every plain file below, those behind links included that stay inside.
+
+    Args:
+        source: A folder.
+        top: Patterns of names directly in it that are left out.
+        below: The same for everything deeper.
+    """
     inside = source.resolve()
-    leave_out = shutil.ignore_patterns(*NOT_COPIED)
     for place, folders, names in os.walk(source):
+        leave_out = shutil.ignore_patterns(*(top if Path(place) == source else below))
         folders[:] = sorted(set(folders) - leave_out(place, folders))
         for name in sorted(set(names) - leave_out(place, names)):
             path = Path(place) / name
@@ -140,126 +121,57 @@ def run_child(  # noqa: PLR0913 - one option for each thing that only the caller
     seconds: float,
     packages: Closure | None = None,
     next_limit: Callable[[Mapping[str, Any]], float | None] = lambda _: None,
+    cage: Cage | None = None,
 ) -> Child:
     """Run ``run(question, tell, watch)`` of a script behind the walls.
 
     Args:
         script: Imports nothing of this package where ``packages`` does not name it.
-        question: Plain JSON.
+        question: Plain JSON; in a cage, what ``preload`` names is imported before ``root`` is on the path.
         root: First on the path for imports, the working directory, and what counts as the submission.
         seconds: How long it may take until its end, or until ``next_limit`` says otherwise.
         packages: What can be imported, beside what lies in ``root``; None for whatever is installed.
         next_limit: Asked with every line that is told; a number is how long it may take from there on.
+        cage: For what means harm; None for the walls that keep out mistakes.
 
     Returns:
         All that was told; nothing that the submission does makes it raise.
     """
-    with tempfile.TemporaryDirectory(prefix="unsilent-") as scratch:
-        cage = {
+    with tempfile.TemporaryDirectory(prefix="unsilent-") as name:
+        scratch = str(Path(name).resolve())
+        walls = {
             "root": str(root.resolve()),
-            "scratch": str(Path(scratch).resolve()),
+            "scratch": scratch,
             "places": [place for place in sys.path if place] if packages is None else packages.places,
             "modules": None if packages is None else sorted(packages.modules),
             "distributions": [] if packages is None else sorted(packages.distributions),
         }
-        asked = json.dumps({"script": str(script), "question": dict(question), "cage": cage})
+        plan = None if cage is None else cage.plan(root.resolve(), scratch, packages)
+        asked = json.dumps({"script": str(script), "question": dict(question), "walls": walls, "plan": plan})
+        kept = {name: value for name, value in os.environ.items() if name in KEPT} if cage is None else cage.variables()
         try:
             process = subprocess.Popen(  # noqa: S603 - our own script
                 [sys.executable, "-I", str(SCRIPT)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={name: value for name, value in os.environ.items() if name in KEPT} | ADDED,
+                env=kept | ADDED,
                 start_new_session=True,
             )
         except OSError as error:
             return Child((), f"the process could not be started ({type(error).__name__}: {error})", "", 0.0)
         with process:
             try:
-                return _Listener(process, seconds, next_limit).listen(asked)
+                return Listener(process, seconds, next_limit, cage).listen(asked)
             finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)  # also what it has started
+                _end(process, patience=0.0 if cage is None else PATIENCE)
 
 
-class _Listener:
-    """Reads what a process tells and prints, until it ends or its time is over."""
-
-    def __init__(
-        self,
-        process: subprocess.Popen[bytes],
-        seconds: float,
-        next_limit: Callable[[Mapping[str, Any]], float | None],
-    ) -> None:
-        self.process, self.next_limit = process, next_limit
-        self.started = time.monotonic()
-        self.limit, self.since = seconds, self.started
-        self.told: list[Told] = []
-        self.size = 0
-        self.line = b""
-        self.output = b""
-
-    def listen(self, asked: str) -> Child:
-        """Hand over the question and take everything that comes back."""
-        assert self.process.stdin  # noqa: S101 - for mypy: all three are pipes
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(asked.encode())
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        with selectors.DefaultSelector() as selector:
-            for pipe, take in ((self.process.stdout, self._take_lines), (self.process.stderr, self._take_output)):
-                selector.register(_must(pipe), selectors.EVENT_READ, take)
-            error = self._read(selector)
-        output = self.output.decode(errors="replace").strip()
-        return Child(tuple(self.told), error, output, time.monotonic() - self.started)
-
-    def _read(self, selector: selectors.BaseSelector) -> str:
-        """Read until both pipes are closed, or the process has ended and no more is there; why, if it was stopped."""
-        while selector.get_map():
-            has_ended = self.process.poll() is not None
-            ready = selector.select(0 if has_ended else TICK)
-            for key, _ in ready:
-                blob = os.read(key.fd, 1 << 16)
-                key.data(blob)
-                if not blob:
-                    selector.unregister(key.fileobj)
-            if self.size > LARGEST_TOLD:
-                return f"it was ended: it told more than {LARGEST_TOLD / 1e6:g} MB"
-            if time.monotonic() > self.since + self.limit:
-                return f"it was ended: still running after {self.limit:g} s"
-            if has_ended and not ready:
-                break
-        try:
-            status = self.process.wait(max(0.0, self.since + self.limit - time.monotonic()))
-        except subprocess.TimeoutExpired:  # it has closed its pipes and goes on
-            return f"it was ended: still running after {self.limit:g} s"
-        if status:
-            return f"the process ended by {_signal(-status)}" if status < 0 else f"the process ended with {status}"
-        return next((str(line.content["failed"]) for line in self.told if "failed" in line.content), "")
-
-    def _take_lines(self, blob: bytes) -> None:
-        self.size += len(blob)
-        *lines, self.line = (self.line + blob).split(b"\n")
-        for line in lines:
-            with contextlib.suppress(ValueError, RecursionError):  # whatever else the submission wrote there
-                content = json.loads(line)
-                if isinstance(content, dict):
-                    now = time.monotonic()
-                    self.told.append(Told(now - self.started, content))
-                    if (limit := self.next_limit(content)) is not None:
-                        self.limit, self.since = limit, now
-
-    def _take_output(self, blob: bytes) -> None:
-        self.output = (self.output + blob)[-KEPT_OUTPUT:]
-
-
-def _must(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe  # noqa: S101 - for mypy
-    return pipe
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+def _end(process: subprocess.Popen[bytes], *, patience: float) -> None:
+    """End a process and what it has started; one in a cage is told to, so that it can wait for the last of them."""
+    if patience:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

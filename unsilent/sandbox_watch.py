@@ -2,8 +2,8 @@
 
 An audit hook refuses what would write or connect, as the system would, and tells from which line of the submission it
 was asked. A finder hides every package but those that are allowed: to whoever asks they are not installed. Libraries
-may write to the scratch folder, as torch does when it is imported; the submission may not. Run by its path, in the
-child; it imports nothing of this package.
+may write to the scratch folder, as torch does when it is imported; the submission may not, as at the grader, but in a
+cage, whose scratch folder is its own. Run by its path, in the child; it imports nothing of this package.
 """
 
 from __future__ import annotations
@@ -53,8 +53,14 @@ class Watch:
         phase: What is going on; nothing is told before there is a phase.
     """
 
-    def __init__(self, root: str, scratch: str, modules: Iterable[str] | None, tell: Tell) -> None:
-        """Remember what is allowed: to write below ``scratch``, to import ``modules``; None allows all."""
+    def __init__(
+        self, root: str, scratch: str, modules: Iterable[str] | None, tell: Tell, *, may_write: bool = False
+    ) -> None:
+        """Remember what is allowed: to write below ``scratch``, to import ``modules``; None allows all.
+
+        ``may_write``: whether the submission itself may write there.
+        """
+        self.may_write = may_write
         self.root, self.scratch = (os.path.realpath(path) + os.sep for path in (root, scratch))
         self.modules = None if modules is None else frozenset(modules) | sys.stdlib_module_names
         self.tell = tell
@@ -71,7 +77,7 @@ class Watch:
         """
         if event == "open" or event in CHANGES:
             for path in changed_paths(event, arguments):
-                if not self.is_below(path, self.scratch) or self._is_asked_by_submission():
+                if not self.is_below(path, self.scratch) or (not self.may_write and self._is_asked_by_submission()):
                     error = OSError(errno.EROFS, os.strerror(errno.EROFS), path)
                     raise self.refuse("write", self._shown(path), error)
         elif event in CONNECTS and arguments[1] and arguments[0].family != getattr(socket, "AF_UNIX", None):

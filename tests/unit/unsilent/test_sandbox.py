@@ -14,6 +14,7 @@ import pytest
 from unsilent import sandbox
 from unsilent.closure import Closure
 from unsilent.sandbox import Child, FolderRefused, copied, run_child
+from unsilent.sandbox_listening import KEPT_OUTPUT
 
 HEAD = "def run(question, tell, watch):\n"
 
@@ -86,7 +87,7 @@ def test_nothing_is_left_when_the_judge_is_killed(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from unsilent import sandbox
-sandbox._Listener._take_output = lambda self, blob: print(blob.decode(), flush=True)
+sandbox.Listener._take_output = lambda self, blob: print(blob.decode(), flush=True)
 sandbox.run_child(Path(sys.argv[1]), {}, root=Path(sys.argv[1]).parent, seconds=60.0)
 """
     command = [sys.executable, "-c", judge, str(tmp_path / "script.py")]
@@ -119,7 +120,7 @@ def test_output_is_the_end_of_it(tmp_path: Path) -> None:
     child = ran(tmp_path, "print('x' * 10**7)\nprint('last')")
 
     assert child.output.endswith("xx\nlast")
-    assert len(child.output) <= sandbox.KEPT_OUTPUT
+    assert len(child.output) <= KEPT_OUTPUT
 
 
 def test_lines_that_are_no_objects_are_passed_over(tmp_path: Path) -> None:
@@ -244,6 +245,19 @@ def test_what_the_grader_has_lies_beside_the_copy(tmp_path: Path) -> None:
         beside = sorted(path.relative_to(copy.parent).as_posix() for path in copy.parent.rglob("*.*"))
 
     assert beside == ["data/valid.json", "homework/a.py"]
+
+
+def test_data_sets_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies beside the copy takes room as well."""
+    (tmp_path / "homework").mkdir()
+    (tmp_path / "rows.json").write_text("[1]")
+    monkeypatch.setattr(sandbox, "LARGEST_FOLDER", 2)
+
+    with (
+        pytest.raises(FolderRefused, match=r"0\.0 GB, more than"),
+        copied(tmp_path / "homework", beside={"data/rows.json": tmp_path / "rows.json"}),
+    ):
+        pass
 
 
 def test_folder_that_cannot_be_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

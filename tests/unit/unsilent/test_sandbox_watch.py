@@ -125,6 +125,18 @@ def test_link_to_nowhere_is_a_file_to_be_made(tmp_path: Path) -> None:
     assert changed_paths("open", (str(tmp_path / "link"), "w", WRITE)) == [str(tmp_path / "link")]
 
 
+def test_submission_may_write_to_a_scratch_of_its_own(watch: Watch, lines: Lines, tmp_path: Path) -> None:
+    """In a cage; nowhere else, there as well."""
+    watch.may_write = True
+    own = as_file(tmp_path / "root" / "homework" / "sft.py", "watch.judge('open', (path, 'w', FLAGS))",
+                  watch=watch, path=str(tmp_path / "scratch" / "x"), FLAGS=WRITE)  # fmt: skip
+    own()
+
+    assert lines == []
+    with pytest.raises(OSError, match="Read-only"):
+        watch.judge("open", (str(tmp_path / "x"), "w", WRITE))
+
+
 def test_library_may_write_to_the_scratch_folder(watch: Watch, lines: Lines, tmp_path: Path) -> None:
     """As torch does when it is imported; the submission may not, by itself or through the standard library."""
     path = str(tmp_path / "scratch" / "x")
