@@ -1,0 +1,4 @@
+from . import BaseLLM
+
+if __name__ == "__main__":
+    print(BaseLLM().generate("The cat went up"))

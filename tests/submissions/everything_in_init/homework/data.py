@@ -1,0 +1,1 @@
+from . import BenchmarkResult, Dataset, benchmark, is_answer_valid  # noqa: F401

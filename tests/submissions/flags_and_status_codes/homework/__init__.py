@@ -1,0 +1,2 @@
+from .llm import BaseLLM, load_cot, load_rft, load_sft
+from .table import Dataset

@@ -1,0 +1,5 @@
+from .model import BaseLLM
+from .data import Dataset
+from .cot import load as load_cot
+from .sft import load as load_sft
+from .rft import load as load_rft

@@ -1,0 +1,1 @@
+from .everything import BaseLLM, Dataset, load_cot, load_rft, load_sft

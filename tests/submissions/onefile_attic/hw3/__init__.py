@@ -1,0 +1,1 @@
+from .solver import BaseLLM, Dataset, load_cot, load_rft, load_sft

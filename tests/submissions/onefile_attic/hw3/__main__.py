@@ -1,0 +1,3 @@
+from .solver import cli
+
+cli()

@@ -1,0 +1,10 @@
+from .dataset import Dataset, benchmark
+from .llm import load_rft as load
+
+
+def test_model():
+    print(benchmark(load(), Dataset("valid"), 100))
+
+
+if __name__ == "__main__":
+    test_model()

@@ -1,0 +1,47 @@
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+DATA_DIR = Path(__file__).parent.parent / "data"
+
+
+class Dataset:
+    def __init__(self, split: str):
+        with (DATA_DIR / f"{split}.json").open() as f:
+            self.data = json.load(f)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, idx):
+        return self.data[idx]
+
+
+def is_answer_valid(answer: float, correct_answer: float, relative_tolerance: float = 0.05) -> bool:
+    return abs(round(answer, 3) - round(correct_answer, 3)) < relative_tolerance * abs(round(correct_answer, 3))
+
+
+@dataclass
+class Sample:
+    question: str
+    answer: float
+    correct_answer: float
+    is_correct: bool
+
+
+@dataclass
+class BenchmarkResult:
+    accuracy: float
+    answer_rate: float
+    samples: list[Sample]
+
+    @classmethod
+    def from_answers(cls, answers: list[float], dataset: Dataset, max_question: int) -> "BenchmarkResult":
+        samples = [Sample(q, a, c, is_answer_valid(a, c)) for (q, c), a in zip(dataset, answers[:max_question])]
+        n = min(len(dataset), max_question)
+        return cls(sum(s.is_correct for s in samples) / n, sum(s.answer == s.answer for s in samples) / n, samples)
+
+
+def benchmark(func, dataset: Dataset, max_question: int) -> BenchmarkResult:
+    questions = [dataset[i][0] for i in range(min(len(dataset), max_question))]
+    return BenchmarkResult.from_answers(func.answer(*questions), dataset, max_question)

@@ -1,0 +1,6 @@
+import sys
+
+from homework.tasks import generate_dataset
+
+if __name__ == "__main__":
+    generate_dataset(sys.argv[1])
