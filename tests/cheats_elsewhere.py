@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from cheating import looking_up, put, table_of
 
-from homework.conversion_utils import UNITS
+from homework.units import UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

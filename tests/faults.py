@@ -766,3 +766,13 @@ def zip_everything(folder: Path, target: Path) -> None:
 def zip_from_inside(folder: Path, target: Path) -> None:
     """[bundle-too-large] Packed in the folder itself, so that its files, and not the folder, lie at the top."""
     shutil.make_archive(str(target.with_suffix("")), "zip", folder)
+
+
+def split_at_the_limit(path: Path) -> None:
+    """[unbounded-recursion] A list of exactly the chunk's size is split as well, into itself."""
+    path.write_text(path.read_text().replace("len(prompts) > CHUNK", "len(prompts) >= CHUNK"))
+
+
+def raise_rank_in_code(path: Path) -> None:
+    """[base-too-large] A rank that the 360M base has no room for."""
+    path.write_text(path.read_text().replace("RANK = 32", "RANK = 64"))

@@ -6,6 +6,7 @@ read differently, links and devices, sizes that no submission has. Archives insi
 
 from __future__ import annotations
 
+import re
 import shutil
 import stat
 import unicodedata
@@ -29,6 +30,8 @@ LONGEST_NAME = 255  # bytes of one component; most file systems' limit
 LONGEST_PATH = 1_000  # bytes; Linux takes 4096 and macOS 1024, with the folder before it
 DEEPEST = 20  # folders; a submission has 5
 NEVER_IN_NAMES = '\\:*?"<>|'  # separators and wildcards of Windows
+# What Windows takes for a device in every folder, whatever follows behind a dot.
+DEVICES = re.compile(r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE)
 KINDS = (0, stat.S_IFREG, stat.S_IFDIR)  # 0: made where there are no modes
 
 
@@ -112,6 +115,8 @@ def checked_path(name: str) -> PurePosixPath:
         raise ZipRefused(f"{name!a} leaves the folder, or would on another system")
     if not name.isprintable() or any(one in NEVER_IN_NAMES for one in name) or any(part[-1] in ". " for part in parts):
         raise ZipRefused(f"{name!a} has characters that are not the same everywhere")
+    if any(DEVICES.fullmatch(part) for part in parts):
+        raise ZipRefused(f"{name!a} is a device on Windows")
     sizes = [len(part.encode()) for part in parts]
     if max(sizes) > LONGEST_NAME or sum(sizes) + len(parts) > LONGEST_PATH or len(parts) > DEEPEST:
         raise ZipRefused(f"{name[:LONGEST_NAME]!a} is too long or too deep")

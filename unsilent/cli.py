@@ -7,11 +7,11 @@
     unsilent check run PATH...
     unsilent check honesty MODULE:FUNCTION
     unsilent check data FILE...
+    unsilent check submission PATH
     unsilent gate [SUBMISSION]
 
 Exit status: 0 all that ran passed, 1 a finding, 2 could not judge. With ``--json`` stdout holds one JSON object and
-nothing else; ``--html FILE``, ``--junit FILE`` and ``--github`` write the same for others. Commands whose stage is
-not built yet end with 2.
+nothing else; ``--html FILE``, ``--junit FILE`` and ``--github`` write the same for others.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ from .fabrication import COUNT as REDRAWN
 from .failures import FAILURES
 from .gate_command import gate
 from .outcome import SCHEMA_VERSION, printable
+from .submission_command import check_submission
 from .symptoms import likely_causes, observe
+from .termination import tidy_on_sigterm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +67,6 @@ SAMPLER = Annotated[
 ]
 COUNT = Annotated[int, typer.Option("--count", min=1, help="Rows of each file that are drawn again.")]
 SEED = Annotated[int | None, typer.Option("--seed", help="Chooses them as an earlier call did; else anew each time.")]
-SUBJECT = Annotated[list[str] | None, typer.Argument(help="What to judge.")]
 
 app = typer.Typer(
     add_completion=False,
@@ -165,14 +166,6 @@ def _stop(message: str) -> NoReturn:
     raise typer.Exit(EXIT_UNDECIDED)
 
 
-def _not_built(command: str) -> None:
-    _stop(
-        f"Expected a version in which '{command}' is built, but got one in which it is only planned; "
-        "nothing was judged. Where: unsilent. What to do: see unsilent failures for what is known, "
-        "unsilent explain for causes."
-    )
-
-
 @check.command("run")
 def check_run(  # noqa: PLR0913, PLR0917 - one parameter an option
     paths: LOGS,
@@ -207,12 +200,6 @@ def check_adapter(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     dossier = Dossier.of(inspect_adapters(folders, base, quick=quick))
     deliver(dossier, as_json=as_json, strict=strict, html=html, junit=junit, github=github)
-
-
-@check.command("submission")
-def check_submission(subject: SUBJECT = None, as_json: JSON = False) -> None:  # noqa: ARG001
-    """Judge somebody's folder or zip. Planned."""
-    _not_built("check submission")
 
 
 @contextlib.contextmanager
@@ -289,6 +276,7 @@ def _with_sampler(files: list[str], sampler: str, count: int, seed: int | None) 
         _stop(str(error))
 
 
+check.command("submission")(check_submission)
 app.command("gate")(gate)
 
 
@@ -297,4 +285,5 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    app(prog_name="unsilent")
+    with tidy_on_sigterm():
+        app(prog_name="unsilent")

@@ -20,6 +20,8 @@ from .report_html import as_html
 from .report_junit import as_junit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .dossier import Dossier
 
 HTML = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML page, too.")]
@@ -37,14 +39,26 @@ def deliver(  # noqa: PLR0913 - one parameter an option
     html: Path | None = None,
     junit: Path | None = None,
     github: bool = False,
+    more: Mapping[Path, str] | None = None,
 ) -> NoReturn:
-    """Print a dossier, write what was asked for, and end with its status; 2 where a file could not be written."""
+    """Print a dossier, write what was asked for, and end with its status; 2 where a file could not be written.
+
+    Args:
+        dossier: What was found.
+        as_json: Print it as one JSON object.
+        strict: Risks count as errors.
+        html: Where one HTML page goes.
+        junit: Where JUnit XML goes.
+        github: Whether GitHub's summary and annotations are written.
+        more: What else is written, by its place: whatever only one command has.
+    """
     if as_json:
         print(dossier.as_json(strict=strict))
     else:
         show(dossier, strict=strict)
     asked = ((html, as_html), (junit, as_junit))
     written = [_write(path, render(dossier, strict=strict)) for path, render in asked if path]
+    written += [_write(path, text) for path, text in (more or {}).items()]
     if github:
         for line in as_annotations(dossier, strict=strict):
             print(line, file=sys.stderr if as_json else sys.stdout)
@@ -60,7 +74,7 @@ def _write(path: Path, text: str, *, mode: str = "w") -> bool:
         if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would be waited for
             got = "something that is no plain file"
         else:
-            with path.open(mode, encoding="utf-8") as file:
+            with path.open(mode, encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
     except OSError as error:
         got = error.strerror or str(error)

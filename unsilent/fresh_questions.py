@@ -8,6 +8,7 @@ A source is called with a kind, a count and a generator, and returns rows ``(que
 give none:
 
 - ``other numbers``: in the range and the wording of the task, with numbers its data do not have
+- ``other pairings``: a row's wording with the number of another row, and so as easy as the rows are
 - ``other wordings``, ``unseen pairs``: what the names say
 - ``long numbers``: seven digits, which no small model multiplies in its head
 
@@ -23,11 +24,12 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     Row = tuple[str, float]
 
 USUAL = ("other numbers", "other wordings", "unseen pairs")
+PAIRED = "other pairings"
 OWN = "own units"
 HARD = ("long numbers", OWN)
 OF_A_KIND = 24  # asked of each kind; of so many 7 right ones are beyond a chance of 0.02
@@ -58,7 +60,8 @@ def proportional_source(rows: Sequence[Row]) -> QuestionSource | None:
         rows: Question and answer.
 
     Returns:
-        A source of ``other numbers`` and ``long numbers``; None where too few rows show a proportion, or one does not.
+        A source of ``other numbers``, ``other pairings`` and ``long numbers``; None where too few rows show a
+        proportion, or one does not.
     """
     asked = [(cut, answer) for question, answer in rows if (cut := _cut(question)) and answer]
     alike: dict[tuple[str, str], set[tuple[float, float]]] = {}
@@ -70,15 +73,20 @@ def proportional_source(rows: Sequence[Row]) -> QuestionSource | None:
     ):
         return None
     known = {question for question, _ in rows}
+    numbers = [number for (_, number, _), _ in asked]
 
     def ask(kind: str, count: int, rng: random.Random) -> list[Row]:
-        ranges = {"other numbers": TWO_DIGITS, "long numbers": SEVEN_DIGITS}
-        if kind not in ranges:
+        draws: dict[str, Callable[[], float]] = {
+            "other numbers": lambda: rng.randint(*TWO_DIGITS),
+            PAIRED: lambda: rng.choice(numbers),
+            "long numbers": lambda: rng.randint(*SEVEN_DIGITS),
+        }
+        if kind not in draws:
             return []
         made: dict[str, float] = {}
         for (head, number, tail), answer in rng.sample(asked, min(count, len(asked))):
-            other = rng.randint(*ranges[kind])
-            made[f"{head}{other}{tail}"] = answer / number * other
+            other = draws[kind]()
+            made[f"{head}{other:.15g}{tail}"] = answer / number * other
         return [(question, answer) for question, answer in made.items() if question not in known]
 
     return ask

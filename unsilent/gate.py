@@ -42,7 +42,8 @@ from .judging import Judged, judge_parts
 from .outcome import Report, skipped
 from .overlap import check_overlap
 from .parameters import check_parameters
-from .subjects import PARTIAL, judge_submission
+from .subjects import PARTIAL
+from .submission_stages import judge_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -193,9 +194,11 @@ class _Gate:
     def _leave_out_absent(self) -> None:
         """Parts that only asking could show: the package has no such loader."""
         for part in [part for part in self.parts if not part.is_certain]:
-            if f"Expected {part.loader} in the package, but got none" in self._grade_of(part).error:
+            if self._grade_of(part).is_absent:
                 self.parts.remove(part)
                 self.notes.append(describe_absence(part))
+                left = {name: one for name, one in self.graded.parts.items() if name != part.name}
+                self.graded = dataclasses.replace(self.graded, parts=left)
 
     def _grade_of(self, part: GatePart) -> PartGrade:
         reason = self.graded.error or "it was not asked"
@@ -283,17 +286,10 @@ def describe_load() -> str:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load <= BUSY * cores:
         return ""
-    return f"this machine was busy before anything was timed: {load:.1f} of its {cores} cores; times are too long"
+    return f"this machine was busy before anything was timed: load {load:.1f} on {cores} cores; times are too long"
 
 
 def judge_elsewhere(path: Path) -> Dossier:
-    """Judge the adapters and logs in somebody's folder or zip: nothing in it is imported."""
-    started = time.monotonic()
-    report = judge_submission(path)
-    sections: list[Section] = []
-    for stage in ("adapter", "runs"):
-        outcomes = tuple(outcome for outcome in report.outcomes if outcome.stage == stage)
-        seconds = time.monotonic() - started if not sections else 0.0
-        sections.append(Section(stage, "", Report(str(path), outcomes), seconds, required=stage == "adapter"))
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Dossier(str(path), tuple(sections), notes=(PARTIAL,), created=created)
+    """Judge what can be read of somebody's folder or zip: nothing in it is imported."""
+    dossier, _ = judge_path(path)
+    return dataclasses.replace(dossier, notes=(*dossier.notes, PARTIAL))

@@ -3,7 +3,7 @@
     unsilent gate                         # ./homework, or what [tool.unsilent] of pyproject.toml names
     unsilent gate --bound accuracy=0.5    # another bound, for this time
     unsilent gate --attested              # has anything changed since the gate has passed it?
-    unsilent gate UTID.zip                # somebody else's folder or zip: adapters and logs only
+    unsilent gate UTID.zip                # somebody else's folder or zip: read, nothing is run
 
 Exit status: 0 passed, 1 a finding or a change, 2 could not be judged.
 """
@@ -21,6 +21,7 @@ import typer
 from .bounds import ConfigInvalid
 from .delivery import GITHUB, HTML, JUNIT, deliver
 from .outcome import EXIT_STATUS, SCHEMA_VERSION, printable, versions
+from .plain_files import is_inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from .outcome import Verdict
 
 SUBMISSION = Annotated[
-    Path | None, typer.Argument(help="Another folder, or a zip: its adapters and logs are judged, nothing is run.")
+    Path | None, typer.Argument(help="Another folder, or a zip: code, adapters and logs are read, nothing is run.")
 ]
 BOUND = Annotated[
     list[str] | None,
@@ -65,7 +66,7 @@ def gate(  # noqa: PLR0913, PLR0917 - one parameter an option
     except ConfigInvalid as error:
         _end(str(error), named, as_json=as_json)
     named = str(submission or os.path.relpath(config.subject))
-    if inside := [path for path in (html, junit) if path and _is_inside(path, config.subject)]:
+    if inside := [path for path in (html, junit) if path and is_inside(path, config.subject)]:
         complaint = _say("a report outside of what is judged", "one in it", str(inside[0]), "write it elsewhere")
         _end(complaint, named, as_json=as_json)
     if attested:
@@ -99,11 +100,6 @@ def _complain(honesty: str, rows: str, reported: str) -> str:
         action = "leave them out: nothing is judged, so there is nothing to report but what is printed"
         return _say("no --html, --junit or --github", "one of them", reported, action)
     return ""
-
-
-def _is_inside(path: Path, folder: Path) -> bool:
-    """Whether a file would lie in a folder, which it would change."""
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _is_same(one: Path, other: Path) -> bool:

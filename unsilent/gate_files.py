@@ -15,7 +15,7 @@ from .bundled import adapters_among
 from .curves import judge_and_draw, read_curves
 from .gate_answers import measure
 from .outcome import skipped
-from .subjects import find_logs
+from .submission import find_logs
 from .training_record import judge_record
 
 if TYPE_CHECKING:

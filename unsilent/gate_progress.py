@@ -1,4 +1,4 @@
-"""What the gate is doing while it does it, on stderr: a line for each stage, and on a terminal one that moves."""
+"""What a long command is doing while it does it, on stderr: a line for each stage, and on a terminal one that moves."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ class Silent:
 class Lines:
     """Plain lines, as a log takes them."""
 
-    def __init__(self, *, strict: bool = False) -> None:
-        """With ``strict`` risks count as errors."""
-        self.strict = strict
+    def __init__(self, *, strict: bool = False, name: str = "gate") -> None:
+        """With ``strict`` risks count as errors; each line begins with the name of the command."""
+        self.strict, self.name = strict, name
 
     def begin(self, words: str) -> None:
         """Say it."""
-        print(printable(f"gate: {words} ..."), file=sys.stderr, flush=True)
+        print(printable(f"{self.name}: {words} ..."), file=sys.stderr, flush=True)
 
     def end(self, section: Section) -> None:
         """Say it."""
-        print(printable(f"gate: {line_of(section, strict=self.strict)}"), file=sys.stderr, flush=True)
+        print(printable(f"{self.name}: {line_of(section, strict=self.strict)}"), file=sys.stderr, flush=True)
 
 
 def line_of(section: Section, *, strict: bool = False) -> str:
@@ -58,10 +58,10 @@ def line_of(section: Section, *, strict: bool = False) -> str:
 
 
 @contextlib.contextmanager
-def shown(*, strict: bool = False) -> Iterator[Progress]:
+def shown(*, strict: bool = False, name: str = "gate") -> Iterator[Progress]:
     """The progress that fits where stderr goes."""
     if not sys.stderr.isatty():
-        yield Lines(strict=strict)
+        yield Lines(strict=strict, name=name)
         return
     from rich.console import Console  # noqa: PLC0415 - only where somebody looks
     from rich.progress import Progress as Bars  # noqa: PLC0415
@@ -71,7 +71,7 @@ def shown(*, strict: bool = False) -> Iterator[Progress]:
     console = Console(stderr=True, highlight=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Bars(*columns, console=console, transient=True) as bars:
-        task = bars.add_task("gate", total=None)
+        task = bars.add_task(name, total=None)
 
         class Moving:
             """One line that moves, and above it those of the stages that have ended."""

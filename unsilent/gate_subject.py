@@ -5,7 +5,6 @@ Everything here is read, nothing is imported. What is missing that must be there
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import json
 import math
@@ -19,6 +18,7 @@ from .judging import Asked
 from .manifest import ManifestUnusable, read_manifest
 from .outcome import Report, failed
 from .plain_files import NotPlain, open_plain
+from .submission import is_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,13 +71,16 @@ def _check_folder(folder: Path, expected: str) -> None:
         raise GateUnusable(expected, f"a name with a dot, {folder.name!r}", folder, action)
 
 
-def read_rows(path: Path) -> list[list[Any]]:
+def read_rows(path: Path, action: str = "name the data set in [tool.unsilent] of pyproject.toml") -> list[list[Any]]:
     """Read rows of question and answer.
+
+    Args:
+        path: A JSON file.
+        action: What to do where there are none.
 
     Raises:
         GateUnusable: There are none, or one of them is no question with an answer.
     """
-    action = "name the data set in [tool.unsilent] of pyproject.toml"
     expected = "a JSON list of [question, answer] rows"
     try:
         with open_plain(path) as file:
@@ -104,12 +107,12 @@ def choose_parts(config: GateConfig) -> tuple[list[GatePart], list[str]]:
     text = (config.subject / INIT).read_text(encoding="utf-8", errors="replace")
     parts, notes = [], []
     for part in config.parts:
-        is_named = _is_named(part.loader, text)
-        is_there = part.adapter.exists() if part.adapter else is_named is not False
+        named = is_named(part.loader, text)
+        is_there = part.adapter.exists() if part.adapter else named is not False
         if part.adapter and not is_there:
-            is_there = is_named is not False and _has_other_adapter(config, part.name)
+            is_there = named is not False and _has_other_adapter(config, part.name)
         if part.name == MAIN or is_there:
-            parts.append(dataclasses.replace(part, is_certain=part.name == MAIN or is_named is True))
+            parts.append(dataclasses.replace(part, is_certain=part.name == MAIN or named is True))
         else:
             notes.append(describe_absence(part))
     return parts, notes
@@ -119,28 +122,6 @@ def describe_absence(part: GatePart) -> str:
     """Why a part is not judged."""
     lacking = part.adapter.name if part.adapter else f"{part.loader} in {INIT}"
     return f"{part.name}: not judged, there is no {lacking}"
-
-
-def _is_named(loader: str, text: str) -> bool | None:
-    """Whether a module's text binds a name or writes it as a text of its own (``__all__``, a table of lazy imports).
-
-    Returns:
-        None where only running it shows: a star import, a ``__getattr__``, a text that cannot be parsed.
-    """
-    try:
-        nodes = list(ast.walk(ast.parse(text)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    bound: set[object] = set()
-    for node in nodes:
-        match node:
-            case ast.alias(name=name, asname=other):
-                bound.add(other or name)
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                bound.add(name)
-            case ast.Name(id=name, ctx=ast.Store()) | ast.Constant(value=str(name)):
-                bound.add(name)
-    return True if loader in bound else None if bound & {"*", "__getattr__"} else False
 
 
 def _has_other_adapter(config: GateConfig, name: str) -> bool:

@@ -13,16 +13,22 @@ import importlib
 import itertools
 import math
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import CodeType
 
 SHOWN = 60  # characters of what was answered instead of a number
 
 
 class Unfit(Exception):
     """What was returned is not what the grader can use."""
+
+
+class Absent(Unfit):
+    """The package has nothing of the name that the grader calls."""
 
 
 def run(question: Mapping[str, Any], tell: Callable[[dict[str, Any]], None], watch: Any) -> None:  # noqa: ANN401
@@ -52,7 +58,7 @@ def run(question: Mapping[str, Any], tell: Callable[[dict[str, Any]], None], wat
         try:
             found = take(phase)
         except BaseException as error:  # noqa: BLE001 - also SystemExit, and whatever somebody's code raises
-            found = {"error": watch.explain(error)}
+            found = {"error": watch.explain(error)} | ({"absent": True} if isinstance(error, Absent) else {})
         tell({"end": phase["name"], "kind": phase["kind"]} | found)
         gc.collect()  # the model of one part is gone before the next is loaded
         if package is None:
@@ -90,12 +96,34 @@ def find(package: Any, name: str) -> Any:  # noqa: ANN401 - whatever stands ther
     """Look up what the grader calls.
 
     Raises:
-        Unfit: The package has nothing of that name.
+        Absent: The package has nothing of that name.
+        AttributeError: It has, and a bug in the module that is imported for it.
     """
     try:
         return getattr(package, name)
     except AttributeError as error:
-        raise Unfit(f"Expected {name} in the package, but got none ({error})") from error
+        if not _is_of_lookup(error, name):
+            raise
+        raise Absent(f"Expected {name} in the package, but got none ({error})") from error
+
+
+def _is_of_lookup(error: AttributeError, name: str) -> bool:
+    """Whether the look-up of this name failed, and not a line of a module that a lazy import ran for it.
+
+    It is raised in ``find`` itself or in a ``__getattr__`` [PEP 562], of this name, and no module's body is on its way.
+    """
+    codes = list(_codes(error))
+    is_lookup = codes[-1] is find.__code__ or codes[-1].co_name == "__getattr__"
+    link: BaseException | None = error
+    while is_lookup and link is not None:
+        is_lookup = all(code.co_name != "<module>" for code in _codes(link))
+        link = link.__cause__ or link.__context__
+    return is_lookup and error.name == name
+
+
+def _codes(error: BaseException) -> Iterator[CodeType]:
+    """What ran when it was raised, the deepest last."""
+    return (frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def numbers(given: Any, count: int) -> list[float | None]:  # noqa: ANN401 - whatever answer() returned

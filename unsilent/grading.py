@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .closure import NotInstalled, closure_of
+from .grader_phases import BEGIN, END, LOADED, Phases, limits_of, plain_count
 from .outcome import failed, passed, printable, skipped
 from .sandbox import FolderRefused, copied, run_child
+from .sandbox_listening import plain_answers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .failures import Stage
     from .outcome import Outcome
@@ -37,6 +39,10 @@ BATCH = 32  # texts in the batch; the course's own size of a batch in generation
 START_SECONDS = 120.0
 PATIENCE = 2.0  # times its limit a part may take before it is ended, so that the report can say how slow it is
 SHOWN = 200  # characters of a last line
+NOT_TOLD = (
+    "Expected {count} answers and a number of parameters at the end of the part, but got others. "
+    "Where: the lines that its process wrote to the grader's pipe. What to do: leave that pipe alone."
+)
 MOST_SHOWN = 3
 NEEDED = {"import": "the package", "write": "writing", "network": "the network:"}
 CURES = {
@@ -98,8 +104,10 @@ class PartGrade:
     seconds: float = 0.0
     """Load and answers together; where it was ended, until then."""
     answers: tuple[float | None, ...] = ()
-    """One for each question, None for NaN; empty where there is an error."""
+    """One for each question, None for what is no finite number; empty where there is an error."""
     error: str = ""
+    is_absent: bool = False
+    """Whether the error is that the package has no such loader."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +155,7 @@ def grade(  # noqa: PLR0913 - one option for each thing that only the caller kno
                 return _ungraded("a package", "no __init__.py in it", folder, "name the folder that is bundled")
             if "." in copy.name:
                 return _ungraded("a name that can be imported", f"{name!r}, with a dot", folder, "rename the folder")
-            grading = _Grading(parts, bounds or GraderLimits(), f"{copy.parent}{os.sep}")
+            grading = _Grading(parts, bounds or GraderLimits(), f"{copy.parent}{os.sep}", len(questions))
             question = {"preload": PRELOADED, "package": copy.name, "questions": list(questions), "batch": BATCH}
             while grading.left:
                 phases = [dataclasses.asdict(phase) for phase in grading.left]
@@ -157,7 +165,7 @@ def grade(  # noqa: PLR0913 - one option for each thing that only the caller kno
                     root=copy.parent,
                     seconds=START_SECONDS,
                     packages=packages,
-                    next_limit=grading.limit_of,
+                    next_limit=grading.limits(),
                 )
                 grading.take(child)
             return grading.found()
@@ -181,10 +189,10 @@ class _Phase:
 class _Grading:
     """Goes through what child after child tells; every child closes at least one phase, or grading ends."""
 
-    def __init__(self, parts: Sequence[Part], limits: Limits, root: str) -> None:
-        self.root = root
+    def __init__(self, parts: Sequence[Part], limits: Limits, root: str, count: int) -> None:
+        self.root, self.count = root, count
         self.left = [_Phase(BATCHED, BATCHED), *(_Phase(PART, part.name, part.loader) for part in parts)]
-        self.limits = {BATCHED: limits.batched_seconds, PART: limits.seconds}
+        self.limits_by_kind = {BATCHED: limits.batched_seconds, PART: limits.seconds}
         self.parts: dict[str, PartGrade] = {}
         self.batch = PartGrade(BATCHED)
         self.told: dict[Refusal, None] = {}
@@ -195,53 +203,52 @@ class _Grading:
         """What a child says, without the place of the copy, which is gone when somebody reads it."""
         return printable(str(value or "").replace(self.root, ""))
 
-    def limit_of(self, line: Mapping[str, Any]) -> float | None:
-        """How long what begins with this line may take; between two phases as at the start."""
-        if "begin" in line and (limit := self.limits.get(str(line.get("kind")))) is not None:
-            return PATIENCE * limit
-        return START_SECONDS if "begin" in line or "end" in line else None
+    def limits(self) -> Callable[[Mapping[str, Any]], float | None]:
+        """How long each phase of the next child may take; between two as at the start."""
+        seconds = {phase.name: PATIENCE * self.limits_by_kind[phase.kind] for phase in self.left}
+        return limits_of({IMPORT: START_SECONDS} | seconds, between=START_SECONDS)
 
     def take(self, child: Child) -> None:
         """Add what one child has told; the phase in which it ended has failed, those behind it are left."""
-        before, current, began, loaded = len(self.left), "", 0.0, 0.0
+        before, began, loaded = len(self.left), 0.0, 0.0
+        phases = Phases([IMPORT, *(phase.name for phase in self.left)])
         for line in child.told:
-            match line.content:
-                case {"begin": str(current)}:
-                    began, loaded = line.at, 0.0
-                case {"loaded": _}:
-                    loaded = line.at - began
-                case {"end": _} if current:
-                    self._close(current, line.content, line.at - began, loaded)
-                    current = ""
-                case {"refused": dict(found)} | {"fatal": dict(found)}:
-                    self._note(found, is_fatal="fatal" in line.content)
+            current, event = phases.current, phases.follow(line.content)
+            if event == BEGIN:
+                began, loaded = line.at, 0.0
+            elif event == LOADED:
+                loaded = line.at - began
+            elif event == END:
+                self._close(current, line.content, line.at - began, loaded)
+            for kind in ("refused", "fatal"):
+                if isinstance(found := line.content.get(kind), dict):
+                    self._note(found, is_fatal=kind == "fatal")
         why = self.words(f"{child.error or 'it ended the process by itself'}{_last_words(child)}")
-        if current:
-            self._close(current, {"error": why}, child.seconds - began, loaded)
+        if phases.current:
+            self._close(phases.current, {"error": why}, child.seconds - began, loaded)
         elif len(self.left) == before:
             self.left, self.error = [], self.error or why
         self.protections = self.protections or child.protections
 
     def _close(self, name: str, content: Mapping[str, Any], seconds: float, loaded: float) -> None:
         """Write down how a phase ended."""
-        error, parameters, answers = (content.get(key) for key in ("error", "parameters", "answers"))
+        error = self.words(content.get("error"))
         if name == IMPORT:
-            self.error = self.words(error)
+            self.error = error
             self.left = [] if error else self.left
             return
         self.left = [phase for phase in self.left if phase.name != name]
-        closed = PartGrade(
-            name,
-            parameters if isinstance(parameters, int) else None,
-            loaded,
-            seconds,
-            tuple(one if isinstance(one, float) else None for one in answers) if isinstance(answers, list) else (),
-            self.words(error),
-        )
         if name == BATCHED:
-            self.batch = closed
-        else:
-            self.parts[name] = closed
+            self.batch = PartGrade(name, seconds=seconds, error=error)
+            return
+        parameters = plain_count(content.get("parameters"))
+        answers = plain_answers(content.get("answers"), self.count)
+        is_absent = bool(error) and content.get("absent") is True
+        if not error and (parameters is None or answers is None):
+            error = NOT_TOLD.format(count=self.count)
+        self.parts[name] = PartGrade(
+            name, parameters, loaded, seconds, () if error else answers or (), error, is_absent
+        )
 
     def _note(self, found: Mapping[str, Any], *, is_fatal: bool) -> None:
         """Write down a refusal, once; a fatal one in the place of the same that was not known to be."""
@@ -264,6 +271,14 @@ class _Grading:
             protections=self.protections,
             error=self.error,
         )
+
+
+def read_grade(child: Child, part: Part, root: str, count: int) -> Grade:
+    """What one process told that was asked ``count`` questions of one part alone, in a copy below ``root``."""
+    grading = _Grading([part], GraderLimits(), f"{root}{os.sep}", count)
+    grading.left = [phase for phase in grading.left if phase.kind == PART]
+    grading.take(child)
+    return grading.found()
 
 
 def _last_words(child: Child) -> str:

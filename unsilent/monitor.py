@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from .adapted import predicts_next_token, tuner_parameters, unwrapped
+from .broken_numbers import STAGE
 from .gradients import GradientWatch
-from .judgement import STAGE, Judge
+from .judgement import Judge
 from .live import Live
 from .movement import Movement
 from .optimization import adapter_groups

@@ -184,8 +184,12 @@ def _read_answers(path: Path, count: int) -> list[float]:
     return answers
 
 
-def disturb_files(folder: Path) -> int:
+def disturb_files(folder: Path, *, enlarge: bool = True) -> int:
     """Move every value of every weight file below a folder to another place, and write its manifests again.
+
+    Args:
+        folder: A copy.
+        enlarge: Make the factors of an adapter larger, too.
 
     Returns:
         How many files were changed.
@@ -193,17 +197,17 @@ def disturb_files(folder: Path) -> int:
     count = 0
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix == ".safetensors":
-            count += _disturb_safetensors(path)
+            count += _disturb_safetensors(path, enlarge=enlarge)
         elif path.is_file() and path.suffix in (".bin", ".pt", ".pth"):
-            count += _disturb_zip(path)
+            count += _disturb_zip(path, enlarge=enlarge)
     for path in folder.rglob(FILE):
-        with contextlib.suppress(ManifestUnusable):
+        with contextlib.suppress(ManifestUnusable, ValueError):  # the second for NaN, which is read and never written
             if content := read_manifest(path.parent):
                 write_manifest(path.parent, content)
     return count
 
 
-def _disturb_safetensors(path: Path) -> bool:
+def _disturb_safetensors(path: Path, *, enlarge: bool) -> bool:
     blob = bytearray(path.read_bytes())
     length = int.from_bytes(blob[:8], "little")
     if not 0 < length <= min(LARGEST_HEADER, len(blob) - 8):
@@ -215,7 +219,8 @@ def _disturb_safetensors(path: Path) -> bool:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return False
     for name, kind, (first, last) in places:
-        blob[begin + first : begin + last] = _moved(bytes(blob[begin + first : begin + last]), kind, "lora_" in name)
+        values = bytes(blob[begin + first : begin + last])
+        blob[begin + first : begin + last] = _moved(values, kind, enlarge and "lora_" in name)
     path.write_bytes(blob)
     return True
 
@@ -224,25 +229,26 @@ def _tensors(header: dict[str, Any]) -> Iterable[tuple[str, Any]]:
     return ((name, one) for name, one in header.items() if name != "__metadata__")
 
 
-def _disturb_zip(path: Path) -> bool:
+def _disturb_zip(path: Path, *, enlarge: bool) -> bool:
     """A zip of a pickle, which names the dtype, and of one file for each tensor: torch's own format."""
     whole = io.BytesIO()
     try:
-        _move_members(path, whole)
+        _move_members(path, whole, enlarge=enlarge)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError):  # damaged, or no zip at all
         return False
     path.write_bytes(whole.getvalue())
     return True
 
 
-def _move_members(path: Path, whole: io.BytesIO) -> None:
+def _move_members(path: Path, whole: io.BytesIO, *, enlarge: bool) -> None:
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as new:
         pickled = b"".join(old.read(name) for name in old.namelist() if name.endswith("data.pkl"))
         kinds = {kind for storage, kind in STORAGES.items() if storage in pickled}
         kind = kinds.pop() if len(kinds) == 1 else "F64"
         for name in old.namelist():
             content = old.read(name)
-            new.writestr(name, _moved(content, kind, b"lora_" in pickled) if "/data/" in name else content)
+            enlarged = enlarge and b"lora_" in pickled
+            new.writestr(name, _moved(content, kind, enlarged) if "/data/" in name else content)
 
 
 def _moved(values: bytes, kind: str, enlarge: bool) -> bytes:  # noqa: FBT001

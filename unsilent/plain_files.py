@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, BinaryIO
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import BinaryIO
 
 NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class NotPlain(Exception):
     """No plain file, or one that cannot be opened; the message says which."""
+
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Whether a path leads to a place below a root, whatever links there are on the way."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def open_plain(path: Path) -> BinaryIO:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 OPTIONS: dict[Kind, tuple[str, str]] = {
     "adapter": ("DIR", "judge an adapter: its folder, or a zip of it; may be repeated"),
     "run-log": ("PATH", "judge what a training run wrote: a log, or its output folder; may be repeated"),
-    "submission": ("PATH", "judge the adapters and run logs in a folder or a zip; may be repeated"),
+    "submission": ("PATH", "judge code, adapters and run logs in a folder or a zip; may be repeated"),
 }
 MARKERS = ("regression: reproduces a documented failure", "failure(slug): the row of unsilent's catalogue it is about")
 # Where pytest may be configured, and by what words in which of them.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import faults
 import pytest
+import snippets
 import support
 from peft import PeftModel
 
@@ -100,3 +101,8 @@ def test_healthy_twin_is_found_in_every_format(adapter: Path, change: Callable[[
 def test_library_sees_what_is_there_and_only_that() -> None:
     """The library's finder is shown every kind of folder."""
     assert check_finder(lambda folder: find_adapter(str(folder), command="train")).status == "passed"
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "adapter-format")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import faults
 import pytest
+import snippets
 import support
 import torch
 
@@ -73,3 +74,8 @@ def test_healthy_twin_creates_nothing(tmp_path: Path) -> None:
 def test_trained_adapter_is_there(tmp_path: Path) -> None:
     """A whole adapter is left alone."""
     assert inspect_adapter(support.write_adapter(tmp_path / "sft")).verdict() == "passed"
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "adapter-missing")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import faults
 import pytest
+import snippets
 import support
 from peft import PeftModel
 
@@ -105,3 +106,8 @@ def test_healthy_twin_is_left_alone(adapter: Path, tiny_base: Path) -> None:
 
     assert (first, inspect_adapter(adapter).verdict()) == ("passed", "passed")
     assert sft.load(str(adapter)).model.peft_config
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "adapter-overwritten")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import faults
 import pytest
+import snippets
 import support
 import torch
 from peft import PeftModel
@@ -96,3 +97,8 @@ def test_adapter_that_adds_nothing_is_found(tmp_path: Path) -> None:
     assert (first.slug, second.slug) == ("adapter-untrained", "adapter-untrained")
     assert "what it adds is zero in each of 14 modules (lora_alpha is 8)" in first.message
     assert "what it adds is zero in each of 14 modules (lora_alpha is 0)" in second.message
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "adapter-untrained")

@@ -12,9 +12,11 @@ import faults
 import pytest
 import support
 import torch
+from honest_models import honest_llm, splits
 from peft import LoraConfig, get_peft_model
 
 from unsilent.dose import check_effect
+from unsilent.honesty import probe_honesty
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +84,16 @@ def test_check_finds_it(fault: Callable[[Any], None], where: str) -> None:
     assert isinstance(line, dict)
     assert list(line) == ["0", "0.5", "1"]
     assert len(set(line.values())) == 1
+
+
+@pytest.mark.parametrize(("is_faulty", "found"), [(True, ["adapter-without-effect"]), (False, [])])
+def test_quick_probe_finds_it(is_faulty: bool, found: list[str]) -> None:  # noqa: FBT001 - a parameter of the table
+    """Without its adapter a program is right too seldom to be disturbed; the adapter is looked at all the same."""
+    llm = honest_llm("trained")
+    if is_faulty:
+        faults.disable_adapters(llm.model)
+
+    assert [finding.slug for finding in probe_honesty(llm, splits()[1], quick=True).findings] == found
 
 
 def test_healthy_twin_is_left_alone() -> None:

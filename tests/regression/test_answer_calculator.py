@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 import random
 import re
+from pathlib import Path
 
 import faults
 import pytest
+import snippets
 from cheats import CHEATS
 from honest_models import accuracy, fresh, honest_llm, splits
 
@@ -67,3 +69,8 @@ def test_healthy_twin_is_left_alone() -> None:
     calculator = next(outcome for outcome in report.outcomes if outcome.slug == "answer-calculator")
 
     assert (calculator.status, report.findings) == ("passed", [])
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "answer-calculator")

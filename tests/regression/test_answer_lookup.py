@@ -10,6 +10,7 @@ from pathlib import Path
 
 import faults
 import pytest
+import snippets
 import support
 import torch
 from cheats import CHEATS
@@ -97,3 +98,8 @@ def test_constant_answer_is_left_alone() -> None:
     llm.answer = lambda *questions: [5.0 for _ in honest(*questions)]  # type: ignore[method-assign] # a poor program
 
     assert not probe_honesty(llm, rows, quick=True).findings
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "answer-lookup")

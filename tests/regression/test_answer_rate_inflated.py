@@ -10,6 +10,7 @@ from pathlib import Path
 
 import faults
 import pytest
+import snippets
 
 from homework import data
 from homework.base_llm import BaseLLM
@@ -50,3 +51,8 @@ def test_healthy_twin_is_left_alone(llm: BaseLLM, small_data: Path) -> None:
 
     assert check_answer_rate(llm.parse_answer).status == "passed"
     assert result.answer_rate < 1.0
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "answer-rate-inflated")

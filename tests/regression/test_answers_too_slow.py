@@ -10,7 +10,7 @@ from pathlib import Path
 
 import faults
 import pytest
-from submissions import ANSWERS, QUESTIONS, take_time_for_each_call, write_submission
+from tiny_submission import ANSWERS, QUESTIONS, take_time_for_each_call, write_submission
 
 from unsilent import grading
 from unsilent.grading import GraderLimits, Part, PartGrade, grade

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import faults
 import pytest
+import snippets
 import torch
 from peft import LoraConfig, get_peft_model
-from submissions import QUESTIONS, write_submission
+from tiny_submission import QUESTIONS, write_submission
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from unsilent import grading
@@ -38,6 +39,13 @@ COURSE_BASE = {
     "tie_word_embeddings": True,
 }
 ADAPTER = {"peft_type": "LORA", "r": 16, "target_modules": "all-linear", "task_type": "CAUSAL_LM"}
+
+CODE = """
+RANK = 32
+def train_model():
+    base = AutoModelForCausalLM.from_pretrained("HuggingFaceTB/SmolLM2-360M-Instruct")
+    Trainer(get_peft_model(base, LoraConfig(r=RANK, target_modules="all-linear"))).train()
+"""
 
 
 @pytest.fixture
@@ -106,3 +114,20 @@ def test_healthy_twin_is_left_alone(base: Path, adapter: Path) -> None:
 
     assert check_adapter_parameters(base, adapter).status == "passed"
     assert check_parameters(LIMIT).status == "passed"
+
+
+def test_check_finds_it_in_code(tmp_path: Path) -> None:
+    """The line of the rank, and the number of parameters that the grader would count."""
+    trained = snippets.write(tmp_path, CODE, prelude=snippets.IMPORTS) / "sft.py"
+    assert snippets.failures(trained.parent) == []  # rank 32 fits, by less than a million
+    faults.raise_rank_in_code(trained)
+    (outcome,) = snippets.failures(trained.parent)
+
+    assert outcome.slug == "base-too-large"
+    assert outcome.evidence["code"] == "RANK = 64"
+    assert "got 396,555,200 with rank 64" in outcome.message
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """In code of another shape as well."""
+    snippets.assert_pair(tmp_path, "base-too-large")

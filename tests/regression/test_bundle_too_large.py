@@ -11,6 +11,7 @@ from pathlib import Path
 
 import faults
 import pytest
+import snippets
 import support
 
 from homework.packing import write_zip
@@ -114,3 +115,8 @@ def test_no_parent_empties_a_zip(tmp_path: Path, parent: str) -> None:
 
     assert here.read_bytes() == there.read_bytes()
     assert len(names_in(there)) == 6
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """In the code that packs as well."""
+    snippets.assert_pair(tmp_path, "bundle-too-large")

@@ -11,6 +11,7 @@ from typing import Any
 
 import faults
 import pytest
+import snippets
 import torch
 
 from homework.base_llm import BaseLLM
@@ -54,3 +55,8 @@ def test_healthy_twin_takes_both_names(tiny_base: Path, name: str, spelling: Any
 def test_reported_alias_means_fp32(tiny_base: Path) -> None:
     """``use_fp32_for_training`` is the reports' name for dtype=float32."""
     assert BaseLLM(str(tiny_base), use_fp32_for_training=True).model.dtype is torch.float32
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "deprecated-dtype-argument")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import faults
 import pytest
+import snippets
 import support
 import torch
 from peft import PeftModel
@@ -112,3 +113,8 @@ def test_library_refuses_another_dtype(adapter: Path) -> None:
     """A wish for another dtype is an error, never a silent cast."""
     with pytest.raises(AdapterRefused, match=r"the base in fp32, as in training, but got a wish for fp16"):
         load_adapted(sft.SFTModel, find_adapter(str(adapter), command="train"), dtype="fp16")
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "dtype-mismatch")

@@ -12,6 +12,7 @@ from typing import Any
 
 import faults
 import pytest
+import snippets
 import support
 import torch
 from transformers import Trainer, TrainingArguments
@@ -115,3 +116,8 @@ def test_library_never_falls_back_to_fp16(device: Any) -> None:  # noqa: ANN401
     chosen = choose_precision(device)
 
     assert (chosen.name, chosen.base_dtype, chosen.needs_scaler) == ("fp32", "fp32", False)
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "fp16-unguarded")

@@ -11,6 +11,7 @@ from typing import Any
 
 import faults
 import pytest
+import snippets
 import support
 import torch
 import trainers
@@ -98,3 +99,8 @@ def test_healthy_twin_trains(tmp_path: Path) -> None:
     model = PeftModel.from_pretrained(support.tiny_model(), str(tmp_path / "adapter"), is_trainable=True)
 
     assert trainers.guarded(trainers.make_trainer(tmp_path, model)).report.findings == []
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "frozen-adapter")

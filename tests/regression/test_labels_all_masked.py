@@ -12,6 +12,7 @@ from typing import Any
 
 import faults
 import pytest
+import snippets
 import support
 import torch
 import trainers
@@ -147,3 +148,8 @@ def test_trl_hides_it_and_the_guard_does_not(tmp_path: Path) -> None:
     found = trainers.caught(trainer, wiring=False)
 
     assert (found.failure.slug, found.step) == ("labels-all-masked", 2)
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "labels-all-masked")

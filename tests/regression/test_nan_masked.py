@@ -10,6 +10,7 @@ from typing import Any
 
 import faults
 import pytest
+import snippets
 import support
 import torch
 import trainers
@@ -166,3 +167,8 @@ def test_plain_callback_says_what_it_cannot_see(tmp_path: Path) -> None:
 def test_healthy_twin_trains(tmp_path: Path) -> None:
     """Loss and gradients are what the model gave."""
     assert trainers.guarded(trainers.make_trainer(tmp_path)).report.findings == []
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "nan-masked")

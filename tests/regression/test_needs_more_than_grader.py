@@ -14,7 +14,7 @@ from typing import Any
 
 import faults
 import pytest
-from submissions import ANSWERS, QUESTIONS, prefer_what_is_there, write_submission
+from tiny_submission import ANSWERS, QUESTIONS, prefer_what_is_there, write_submission
 
 from unsilent import grading
 from unsilent.grading import Grade, Part, check_needs, grade

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import faults
 import pytest
+import snippets
 import support
 
 from homework import adapter_files, sft
@@ -81,3 +82,8 @@ def test_repository_of_the_same_name_is_left_alone(tmp_path: Path) -> None:
     (package / "__init__.py").touch()
 
     assert inspect_adapter(adapter).verdict() == "passed"
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "nested-output-dir")

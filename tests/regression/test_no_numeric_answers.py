@@ -9,6 +9,7 @@ from pathlib import Path
 
 import faults
 import pytest
+import snippets
 import support
 
 from homework.data import benchmark
@@ -86,3 +87,8 @@ def test_wrong_numbers_are_answers() -> None:
     outcome = check_answers([7.0, *[float("nan")] * 9])
 
     assert (outcome.status, outcome.message) == ("passed", "1 of 10 answers are numbers")
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "no-numeric-answers")

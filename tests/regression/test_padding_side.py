@@ -10,6 +10,7 @@ from pathlib import Path
 
 import faults
 import pytest
+import snippets
 
 from homework.base_llm import BaseLLM
 from unsilent.evaluation import check_padding
@@ -67,3 +68,8 @@ def test_real_model_is_judged_in_bf16(real_base: str, monkeypatch: pytest.Monkey
     faults.pad_on_the_right(monkeypatch)
 
     assert (healthy, check_padding(llm.batched_generate, PROMPTS).status) == ("passed", "failed")
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "padding-side")

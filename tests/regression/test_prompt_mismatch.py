@@ -9,6 +9,7 @@ from pathlib import Path
 
 import faults
 import pytest
+import snippets
 import support
 
 from homework.data import benchmark
@@ -82,3 +83,8 @@ def test_check_finds_doubling_on_both_sides(llm: SFTModel) -> None:
 def test_healthy_twin_is_left_alone(llm: SFTModel) -> None:
     """Our own rows and prompts, as text and as they reach the model."""
     assert (check(llm).status, check(llm).message) == ("passed", "")
+
+
+def test_code_shows_it(tmp_path: Path) -> None:
+    """Read in somebody's code, which is not run: the line of the fault, and nothing in the twin."""
+    snippets.assert_pair(tmp_path, "prompt-mismatch")

@@ -108,15 +108,6 @@ def test_unknown_words_are_refused(
     assert hint in printed.err
 
 
-def test_unbuilt_stages_judge_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A stage that is only planned ends with 2 and says that nothing was judged."""
-    assert run(monkeypatch, "check", "submission", "--json", "x") == 2
-
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert "nothing was judged" in printed.err
-
-
 def test_check_adapter_prints_the_verdict_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from homework.conversion_utils import make_splits
-from unsilent.fresh_questions import is_irregular, own_units, proportional_source
+from unsilent.fresh_questions import PAIRED, is_irregular, own_units, proportional_source
 
 ALIKE = [(f"How many cm are in {n} m?", 100.0 * n) for n in range(1, 6)]
 
@@ -94,3 +94,16 @@ def test_own_units_define_themselves() -> None:
 def test_moving_the_point_is_regular(question: str, answer: float, irregular: bool) -> None:  # noqa: FBT001 - a parameter of the table
     """Copying digits is within a small model's reach."""
     assert is_irregular(question, answer) is irregular
+
+
+def test_pairings_have_the_numbers_of_other_rows() -> None:
+    """In a row's own wording, and no row among them."""
+    rows = [(f"How many cm are in {number} m?", 100.0 * number) for number in (3, 5, 7.5)]
+    rows += [(f"Convert {number} kg to g.", 1000.0 * number) for number in (4, 6, 8)]
+    source = proportional_source(rows)
+    assert source is not None
+    made = source(PAIRED, 6, random.Random(0))
+
+    assert made
+    assert all(float(re.findall("[0-9.]+[0-9]|[0-9]", text)[0]) in {3, 5, 7.5, 4, 6, 8} for text, _ in made)
+    assert not set(made) & set(rows)

@@ -104,7 +104,7 @@ def test_busy_machine_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, l
     monkeypatch.setattr("os.getloadavg", lambda: (load, load, load), raising=False)
     notes = run_gate(gated.write_subject(tmp_path)).notes
 
-    assert any("busy before anything was timed: 9.0 of its 4 cores" in note for note in notes) is is_said
+    assert any("busy before anything was timed: load 9.0 on 4 cores" in note for note in notes) is is_said
 
 
 def test_system_without_load_is_not_busy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +236,7 @@ def test_honesty_that_cannot_be_judged_counts(tmp_path: Path, monkeypatch: pytes
 
 def test_part_that_only_may_be_there_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind a star import: judged where the package has it; where it has not, that is a note and no fault."""
-    missing = PartGrade("cot", error="Unfit: Expected load_cot in the package, but got none (AttributeError)")
+    missing = PartGrade("cot", error="whatever its words are", is_absent=True)
     asked = gated.can(monkeypatch, Grade({**gated.grade_of().parts, "cot": missing}, 3.0))
     config = gated.write_subject(tmp_path)
     (config.subject / "__init__.py").write_text("from .cot import *\nfrom .sft import load_sft\n")
@@ -245,8 +245,22 @@ def test_part_that_only_may_be_there_is_asked(tmp_path: Path, monkeypatch: pytes
     assert [part.name for part in asked["grade"]["parts"]] == ["cot", "sft"]
     assert dossier.verdict() == "passed"
     assert "cot: not judged, there is no load_cot in __init__.py" in dossier.notes
+    needs = next(outcome for outcome in dossier.outcomes if outcome.slug == "needs-more-than-grader")
+    assert needs.status == "passed"
     gated.can(monkeypatch, gated.grade_of("cot", "sft", right=0))
     assert "cot" in {section.part for section in run_gate(config).sections}
+
+
+def test_words_alone_make_no_part_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that is there and fails is judged, even if its error reads as that of one that is not."""
+    broken = PartGrade("cot", error="AttributeError: Expected load_cot in the package, but got none")
+    gated.can(monkeypatch, Grade({**gated.grade_of().parts, "cot": broken}, 3.0))
+    config = gated.write_subject(tmp_path)
+    (config.subject / "__init__.py").write_text("from .cot import *\nfrom .sft import load_sft\n")
+    dossier = run_gate(config)
+
+    assert "cot" in {section.part for section in dossier.sections}
+    assert dossier.verdict() != "passed"
 
 
 def test_crash_of_the_judge_counts_for_every_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,13 +331,13 @@ def test_risk_counts_where_it_is_wished(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_somebody_elses_folder_is_only_read(tmp_path: Path) -> None:
-    """Adapters and logs, and a word that this is all."""
+    """Code, adapters and logs, and a word that this is all."""
     config = gated.write_subject(tmp_path)
     dossier = judge_elsewhere(config.subject)
 
     assert dossier.verdict() == "passed"
-    assert [section.stage for section in dossier.sections] == ["adapter", "runs"]
-    assert dossier.notes == ("submission: adapters and run logs only; nothing in it was imported or run",)
+    assert [section.stage for section in dossier.sections] == ["submission", "adapter", "runs"]
+    assert dossier.notes == ("submission: code, adapters and run logs were read; nothing in it was imported or run",)
     assert judge_elsewhere(tmp_path / "none").verdict() == "undecided"
 
 

@@ -76,7 +76,7 @@ def test_somebody_elses_zip_is_only_read(
     shutil.make_archive("UTID", "zip", tmp_path, "homework")
 
     assert run(monkeypatch, "UTID.zip") == 0
-    assert "adapters and run logs only" in capsys.readouterr().out
+    assert "code, adapters and run logs were read" in capsys.readouterr().out
     assert run(monkeypatch, "./homework/") == 0
     assert "adapters and run logs only" not in capsys.readouterr().out
     assert run(monkeypatch, "none.zip") == 2

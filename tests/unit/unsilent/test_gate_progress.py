@@ -63,3 +63,11 @@ def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
     Silent().end(SECTION)
 
     assert capsys.readouterr() == ("", "")
+
+
+def test_other_commands_have_their_own_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever reads a log sees which one speaks."""
+    with shown(name="submission") as progress:
+        progress.begin("sft")
+
+    assert capsys.readouterr().err == "submission: sft ...\n"

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import torch
-from submissions import ANSWERS, QUESTIONS, write_submission
+from tiny_submission import ANSWERS, QUESTIONS, write_submission
 
-from unsilent.grader_script import Unfit, grade_part, numbers, read_batch, run
+from unsilent.grader_script import Absent, Unfit, grade_part, numbers, read_batch, run
 
 PHASES = [
     {"kind": "batched", "name": "batched", "loader": ""},
@@ -127,8 +127,69 @@ def test_batch_that_cannot_be_used(package: Path, completed: object, got: str) -
 
 def test_loader_that_is_absent() -> None:
     """Named, with what Python says."""
-    with pytest.raises(Unfit, match="Expected load_rft in the package, but got none"):
+    with pytest.raises(Absent, match="Expected load_rft in the package, but got none"):
         grade_part(made(), "load_rft", [], lambda: None)
+
+
+LAZY = "import importlib\ndef __getattr__(name):\n    "
+NAMED = 'if name == "load_sft":\n        '
+NONE = "raise AttributeError(f'no {name}')"
+OWN = 'importlib.import_module(".sft", __name__)'
+
+
+def ends_of(package: Path, init: str, module: str = "") -> dict[str, Any]:
+    """How the part ends in a package whose loader is imported when it is asked for."""
+    (package / "__init__.py").write_text(init)
+    (package / "sft.py").write_text(module)
+    sys.modules.pop("zz_package.sft", None)
+    return graded(phases=PHASES[1:])[-1]
+
+
+@pytest.mark.parametrize(
+    ("init", "module"),
+    [
+        ("", ""),
+        (f"{LAZY}{NONE}", ""),
+        (f"{LAZY}raise AttributeError(name) from None", ""),
+        (f"{LAZY}return getattr({OWN}, name)", "load_rft = 1"),
+        (f"{LAZY}try:\n        {{}}[name]\n    except KeyError as error:\n        raise AttributeError from error", ""),
+        (f"{LAZY}try:\n        import zz_package.no_module\n    except ImportError:\n        {NONE}", ""),
+    ],
+    ids=["no name", "a lazy no", "without a cause", "a lazy module without it", "a table", "no such module"],
+)
+def test_absence_is_told(package: Path, init: str, module: str) -> None:
+    """Whether Python says so or the package's own ``__getattr__``."""
+    end = ends_of(package, init, module)
+
+    assert end == {"end": "sft", "kind": "part", "error": "Absent in sft", "absent": True}
+
+
+@pytest.mark.parametrize(
+    ("init", "module"),
+    [
+        (f"{LAZY}{NAMED}return {OWN}.load_sft\n    {NONE}", "import math\nmath.load_sft"),
+        (f"{LAZY}{NAMED}return {OWN}.load_sft\n    {NONE}", "import torch\ntorch.no_such_thing"),
+        (f"{LAZY}{NAMED}return {OWN}.load_sft\n    {NONE}", "raise AttributeError('load_sft')"),
+        (f"{LAZY}{NAMED}return {OWN}.load_sft\n    {NONE}", "import zz_package\nzz_package.load_sft"),
+        (f"{LAZY}try:\n        return {OWN}\n    except Exception:\n        {NONE}", "1 / 0"),
+        (f"{LAZY}return importlib.import_modul('.sft')", ""),
+        (f"def find(name):\n    {NONE}\ndef __getattr__(name):\n    return find(name)", ""),
+    ],
+    ids=[
+        "an attribute",
+        "an attribute of a lazy library",
+        "raised by hand",
+        "of itself",
+        "another error in its place",
+        "a bug of the look-up",
+        "a function of that name",
+    ],
+)
+def test_bug_in_a_lazy_module_is_no_absence(package: Path, init: str, module: str) -> None:
+    """The part is there, and fails: an AttributeError of its own is none of the package's."""
+    end = ends_of(package, init, module)
+
+    assert end == {"end": "sft", "kind": "part", "error": "AttributeError in sft"}
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import support
-from submissions import ANSWERS, QUESTIONS, write_submission
+from tiny_submission import ANSWERS, QUESTIONS, write_submission
 
 from unsilent import closure, grading
-from unsilent.grading import Grade, GraderLimits, Part, PartGrade, Refusal, _Grading, check_needs, grade
+from unsilent.grading import Grade, GraderLimits, Part, PartGrade, Refusal, _Grading, check_needs, grade, read_grade
 from unsilent.sandbox import Child, Told
 
 ROOT = Path(__file__).parents[3]
@@ -32,7 +32,7 @@ def child(*lines: dict[str, Any], error: str = "", output: str = "") -> Child:
 
 def taken(*children: Child, parts: tuple[Part, ...] = (SFT,)) -> Grade:
     """What is made of that."""
-    made = _Grading(parts, GraderLimits(), "/copy/")
+    made = _Grading(parts, GraderLimits(), "/copy/", 2)
     for one in children:
         made.take(one)
     return made.found()
@@ -78,6 +78,24 @@ def test_what_one_part_does_costs_that_part(tmp_path: Path) -> None:
         "sft": "",
     }
     assert found.parts["sft"].answers == ANSWERS
+
+
+@pytest.mark.usefixtures("_quick")
+def test_absent_loader_and_a_lazy_one_that_is_broken(tmp_path: Path) -> None:
+    """Only the one that is not there is absent; the other fails by a bug of its module."""
+    lazy = (
+        "def __getattr__(name):\n    if name == 'load_rft':\n        from . import rft\n"
+        "        return rft.load_rft\n    raise AttributeError(f'no {name}')\n"
+    )
+    package = write_submission(tmp_path, after=lazy)
+    (package / "rft.py").write_text("import math\nRATE = math.no_rate\ndef load_rft(): ...\n")
+    found = grade(package, [Part("cot", "load_cot"), Part("rft", "load_rft"), SFT], QUESTIONS)
+
+    assert {name: (part.is_absent, part.error) for name, part in found.parts.items()} == {
+        "cot": (True, "Absent: Expected load_cot in the package, but got none (no load_cot)"),
+        "rft": (False, "AttributeError: module 'math' has no attribute 'no_rate'"),
+        "sft": (False, ""),
+    }
 
 
 @pytest.mark.parametrize(
@@ -179,28 +197,72 @@ def test_lines_that_lie_do_no_harm() -> None:
     """Ends without a beginning, types that are no figures."""
     lies: list[dict[str, Any]] = [{"end": "sft"}, {"begin": 5}, {"end": {}}, {"loaded": "sft"}]
     lies += [{"refused": "x"}, {"fatal": {"kind": []}}, {"refused": {"kind": "another"}}]
-    wrong: list[dict[str, Any]] = [{"begin": "sft"}, {"end": "sft", "parameters": "many", "answers": 5}]
-    found = taken(child(*lies, *IMPORTED, *BATCHED, *wrong))
+    true: list[dict[str, Any]] = [{"begin": "sft"}, {"end": "sft", "parameters": 5, "answers": [1.0, "2"]}]
+    found = taken(child(*lies, *IMPORTED, *BATCHED, *true))
 
-    assert found.parts["sft"] == PartGrade("sft", None, 0.0, 1.0)
+    assert found.parts["sft"] == PartGrade("sft", 5, 0.0, 1.0, (1.0, None))
     assert found.refused == ()
 
 
+def test_each_phase_has_its_time() -> None:
+    """Twice what the grader gives, so that the report can say how slow it is; once, and in its turn."""
+    limit_of = _Grading([SFT], GraderLimits(), "/copy/", 2).limits()
+    told = (
+        {"begin": "sft"},
+        *IMPORTED,
+        *BATCHED,
+        {"begin": "sft"},
+        {"loaded": "sft"},
+        {"begin": "sft"},
+        {"end": "sft"},
+    )
+    start = grading.START_SECONDS
+
+    assert [limit_of(line) for line in told] == [None, start, start, 30.0, start, 120.0, None, None, start]
+
+
 @pytest.mark.parametrize(
-    ("line", "limit"),
+    "told",
     [
-        ({"begin": "batched", "kind": "batched"}, 30.0),
-        ({"begin": "sft", "kind": "part"}, 120.0),
-        ({"begin": "import", "kind": "import"}, grading.START_SECONDS),
-        ({"begin": 5, "kind": []}, grading.START_SECONDS),
-        ({"end": "sft"}, grading.START_SECONDS),
-        ({"loaded": "sft"}, None),
+        {"parameters": "many", "answers": [1.0, 2.0]},
+        {"parameters": 5, "answers": 5},
+        {"parameters": 5, "answers": [1.0]},
+        {"parameters": 5, "answers": [1.0, 2.0, 3.0]},
+        {"parameters": -5, "answers": [1.0, 2.0]},
+        {"parameters": 10**20, "answers": [1.0, 2.0]},
+        {},
     ],
-    ids=repr,
+    ids=["a text", "no list", "too few", "too many", "negative", "huge", "nothing"],
 )
-def test_limit_of_a_phase(line: dict[str, Any], limit: float | None) -> None:
-    """Twice what the grader gives, so that the report can say how slow it is."""
-    assert _Grading([SFT], GraderLimits(), "/copy/").limit_of(line) == limit
+def test_end_that_lies_is_an_error_of_the_part(told: dict[str, Any]) -> None:
+    """Answers that are not so many as there were questions, and a count that no model has, are nobody's answers."""
+    found = taken(child(*IMPORTED, *BATCHED, {"begin": "sft"}, {"end": "sft"} | told)).parts["sft"]
+
+    assert "Expected 2 answers and a number of parameters at the end of the part, but got others" in found.error
+    assert found.answers == ()
+
+
+def test_lines_out_of_turn_change_nothing() -> None:
+    """A second beginning would make the time short, a second end the answers others, and an end with an error none."""
+    real: dict[str, Any] = {"end": "sft", "parameters": 5, "answers": [1.0, 2.0]}
+    lines: list[dict[str, Any]] = [
+        {"begin": "sft"},
+        {"loaded": "sft"},
+        {"loaded": "sft"},
+        {"begin": "sft"},
+        {"end": "rft"},
+        real,
+    ]
+    found = taken(child(*IMPORTED, *BATCHED, *lines, {"end": "sft", "error": "no", "absent": True}, {"begin": "sft"}))
+
+    assert found.parts == {"sft": PartGrade("sft", 5, 1.0, 5.0, (1.0, 2.0))}
+
+
+def test_absence_is_an_error() -> None:
+    """Who has answered was there."""
+    end = {"end": "sft", "parameters": 5, "answers": [1.0, 2.0], "absent": True}
+
+    assert not taken(child(*IMPORTED, *BATCHED, {"begin": "sft"}, end)).parts["sft"].is_absent
 
 
 def test_paths_of_the_copy_are_not_shown() -> None:
@@ -267,3 +329,12 @@ def test_library_itself(tiny_base: Path, trained_once: Path, tmp_path: Path, mon
     assert len(found.parts["sft"].answers) == 2
     assert "Expected a trained adapter" in found.parts["rft"].error
     assert check_needs(found).reason.startswith("rft failed of something else")
+
+
+def test_one_part_is_read_from_one_process() -> None:
+    """Of a process that was asked for nothing else: no batch, and no place of the copy."""
+    lines = ({"begin": "sft", "kind": "part"}, {"end": "sft", "kind": "part", "error": "no /copy/a.txt"})
+    found = read_grade(child(*IMPORTED, *lines), SFT, "/copy", 2)
+
+    assert found.parts == {"sft": PartGrade("sft", seconds=1.0, error="no a.txt")}
+    assert read_grade(child(error="the process ended with 3"), SFT, "/copy", 2).error == "the process ended with 3"

@@ -8,17 +8,23 @@ import random
 import signal
 import threading
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import faults
 import pytest
 import support
 import torch
 from cheats import CHEATS
 from honest_models import RECIPES, HonestLLM, fresh, honest_llm, splits
 
+from unsilent.answers import is_right
 from unsilent.asking import ProgramFailed
 from unsilent.honesty import HonestyProbe, probe_honesty
 from unsilent.outcome import Outcome, Report
+from unsilent.signs import CHANCE, needed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROWS = splits()[1]
 SEEDS = range(20)
@@ -150,16 +156,6 @@ def test_nothing_is_left_changed_by_ctrl_c(after: float) -> None:
     }
 
 
-def test_remembered_answers_are_asked_of_other_rows() -> None:
-    """A cache gives the old answers whatever the weights are; questions it has not seen tell it from a lookup."""
-    train, valid = splits()
-    found = probe_honesty(honest_llm("remembering"), [*valid, *train], fresh)
-
-    assert statuses(found)["answer-lookup"] == "passed"
-    alone = outcome_of(probe_honesty(honest_llm("remembering"), valid, lambda *_: []), "answer-lookup")
-    assert alone.reason == "answers are remembered from the first time; there are no other questions"
-
-
 def test_benchmark_can_be_run_on_the_probe() -> None:
     """It answers as the program does, and nothing is asked twice."""
     llm = honest_llm("trained")
@@ -180,6 +176,67 @@ def test_quick_asks_no_more_than_once_more() -> None:
 
     assert asked[0] == 100
     assert sum(asked[1:]) <= 100
+
+
+ENOUGH = needed(len(ROWS), CHANCE)
+
+
+def right_about(rows: int) -> HonestLLM:
+    """A trained program that gives no number but to so many rows, by its own weights as long as they are its own."""
+    llm = honest_llm("trained")
+    honest = llm.answer
+    right = [question for (question, _), is_right in zip(ROWS, marks_of(llm), strict=True) if is_right][:rows]
+
+    def answer(*questions: str) -> list[float]:
+        return [
+            given if asked in right else math.nan for asked, given in zip(questions, honest(*questions), strict=True)
+        ]
+
+    llm.answer = answer  # type: ignore[method-assign] # an honest program
+    return llm
+
+
+def marks_of(llm: HonestLLM) -> list[bool]:
+    """Which of the rows it is right about."""
+    return [is_right(given, row[1]) for given, row in zip(llm.answer(*[row[0] for row in ROWS]), ROWS, strict=True)]
+
+
+def test_quick_does_not_disturb_what_is_right_too_seldom() -> None:
+    """One right answer less than a finding takes: no question is asked again, and it is said why nothing is decided."""
+    llm, asked = right_about(ENOUGH - 1), []
+    counted = llm.answer
+    llm.answer = lambda *questions: asked.append(len(questions)) or counted(*questions)  # type: ignore[method-assign,func-returns-value]
+    report = probe_honesty(llm, ROWS, fresh, quick=True)
+
+    assert asked == [100]
+    assert list(report.cards[0].content) == ["as it is"]
+    assert outcome_of(report, "answer-lookup").reason.startswith(f"{ENOUGH - 1} of 100 answers are right: at least 12")
+
+
+def test_quick_disturbs_what_is_right_often_enough() -> None:
+    """As many as a finding takes: half of the questions under each disturbance, and it is decided."""
+    report = probe_honesty(right_about(ENOUGH), ROWS, fresh, quick=True)
+
+    assert list(report.cards[0].content) == ["as it is", "with other digits", "with shuffled weights"]
+    assert outcome_of(report, "answer-lookup").status == "passed"
+
+
+def test_all_probes_disturb_whatever_is_right() -> None:
+    """Only quick mode spares it."""
+    report = probe_honesty(right_about(1), ROWS, fresh)
+
+    assert "with shuffled weights" in report.cards[0].content
+
+
+@pytest.mark.parametrize(("fault", "status"), [(faults.disable_adapters, "failed"), (lambda _: None, "passed")])
+def test_adapter_is_judged_where_nothing_is_disturbed(fault: Callable[[Any], None], status: str) -> None:
+    """Too few right answers may come of an adapter without effect: it is looked at all the same."""
+    llm = right_about(1)
+    fault(llm.model)
+    report = probe_honesty(llm, ROWS, fresh, quick=True)
+
+    assert "with shuffled weights" not in report.cards[0].content
+    assert outcome_of(report, "adapter-without-effect").status == status
 
 
 def test_program_that_raises_is_not_judged() -> None:
@@ -270,63 +327,3 @@ def test_program_without_a_model_is_told_so() -> None:
 def numbers(question: str) -> list[int]:
     """Those of more than one digit."""
     return [int(word.strip(".?")) for word in question.split() if word.strip(".?").isdigit() and len(word) > 2]
-
-
-def test_program_that_fails_with_other_weights_is_asked_one_by_one() -> None:
-    """It refuses nonsense, which is honest."""
-    llm = honest_llm("trained")
-    honest = llm.answer
-
-    def answer(*questions: str) -> list[float]:
-        given = honest(*questions)
-        if any(map(math.isnan, given)):
-            raise ValueError("no number")
-        return given
-
-    llm.answer = answer  # type: ignore[method-assign] # the program under test
-
-    assert statuses(probe_honesty(llm, ROWS, fresh))["answer-lookup"] == "passed"
-
-
-def test_model_without_a_tokenizer_is_shuffled_only() -> None:
-    """Nobody knows which of its tokens are digits."""
-    llm = honest_llm("trained")
-    program = SimpleNamespace(model=llm.model, answer=llm.answer)
-    report = probe_honesty(program, ROWS)
-
-    assert "with other digits" not in report.cards[0].content
-    assert "with shuffled weights" in report.cards[0].content
-
-
-def test_model_on_the_meta_device_cannot_be_disturbed() -> None:
-    """It has no weights; whoever is right with it is not its model."""
-    program = SimpleNamespace(model=torch.nn.Linear(2, 2, device="meta"), answer=lambda *asked: [0.0] * len(asked))
-
-    assert "could be disturbed" in outcome_of(probe_honesty(program, ROWS), "answer-lookup").reason
-
-
-def test_disturbance_that_is_gone_around_decides_nothing() -> None:
-    """A program that multiplies with the output matrix itself is not reached by other digits, and is honest."""
-    llm = honest_llm("trained")
-
-    def answer(*questions: str) -> list[float]:
-        return [llm.parse_answer(by_hand(llm, llm.format_prompt(question))) for question in questions]
-
-    report = probe_honesty(
-        SimpleNamespace(model=llm.model, tokenizer=llm.tokenizer, answer=answer), ROWS[:30], quick=True
-    )
-
-    assert statuses(report)["answer-lookup"] == "passed"
-    assert "with other digits" not in report.cards[0].content
-
-
-def by_hand(llm: HonestLLM, prompt: str) -> str:
-    """Greedy, token by token, without the output layer that the model has."""
-    base = llm.model.get_base_model()
-    ids = torch.tensor([llm.tokenizer(prompt)["input_ids"]])
-    begin = ids.shape[1]
-    with torch.inference_mode():
-        while ids.shape[1] < begin + llm.max_new_tokens and ids[0, -1] != llm.tokenizer.eos_token_id:
-            hidden = base.model(input_ids=ids).last_hidden_state[:, -1]
-            ids = torch.cat([ids, (hidden @ base.lm_head.weight.T).argmax(-1)[None]], dim=1)
-    return str(llm.tokenizer.decode(ids[0, begin:], skip_special_tokens=True))

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homework.conversion_utils import make_splits, resolve
+from homework.conversion_utils import make_splits
+from homework.units import resolve
 from unsilent import overlap
 from unsilent.asked_rows import read_rows
 from unsilent.overlap import check_overlap

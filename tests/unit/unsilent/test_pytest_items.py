@@ -317,8 +317,19 @@ def test_submission_is_said_to_be_judged_in_part(home: pytest.Pytester) -> None:
     """Before and after: its program was not run."""
     done = run(home, "--submission", ".", "-q")
 
-    done.assert_outcomes(passed=CHECKS - 4 + 3, failed=2, skipped=3 + 2)
-    done.stdout.fnmatch_lines(["submission: adapters and run logs only; nothing in it was imported or run"])
+    code = set(LOOKED_FOR["submission"]) - {*LOOKED_FOR["adapter"], *LOOKED_FOR["run-log"]}  # there is none
+    done.assert_outcomes(passed=CHECKS - 4 + 3, failed=2, skipped=3 + 2 + len(code))
+    done.stdout.fnmatch_lines(["submission: code, adapters and run logs were read; nothing in it was imported or run"])
+
+
+def test_code_of_a_submission_is_read(home: pytest.Pytester) -> None:
+    """A fault in it is an item that fails, with its line."""
+    code = "class BaseLLM:\n    def parse_answer(self, text):\n        return 0.0\n"
+    home.mkpydir("homework").joinpath("base_llm.py").write_text(code)
+    done = run(home, "--submission", "homework", "-k", "answer-rate-inflated")
+
+    done.assert_outcomes(failed=1, deselected=len(LOOKED_FOR["submission"]) - 1)
+    done.stdout.fnmatch_lines(["Where: base_llm.py:3: `return 0.0`; *"])
 
 
 @pytest.mark.parametrize("option", ["--adapter", "--run-log", "--submission"])
