@@ -14,7 +14,8 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from .conversion_utils import LARGEST_ANSWER, NUMBERS, SMALLEST_ANSWER, SPELLINGS, IncompatibleUnits, convert
+from .conversion_utils import LARGEST_ANSWER, NUMBERS, SMALLEST_ANSWER
+from .units import SPELLINGS, IncompatibleUnits, convert
 
 if TYPE_CHECKING:
     import random

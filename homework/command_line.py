@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from unsilent.outcome import FailureFound
+from unsilent.termination import tidy_on_sigterm
 
 from .errors import BadInput
 
@@ -34,7 +35,8 @@ def run(commands: Callable[..., object] | Mapping[str, Callable[..., object]], *
     Exit status: what the function returns when that is a number, else 0; 1 where a check has stopped a run; 2 for wrong
     use or wrong input.
     """
-    sys.exit(call(commands, prog=prog))
+    with tidy_on_sigterm():
+        sys.exit(call(commands, prog=prog))
 
 
 def call(commands: Callable[..., object] | Mapping[str, Callable[..., object]], *, prog: str) -> int:

@@ -16,7 +16,6 @@ hints, there rationalization).
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -37,6 +36,7 @@ from .replacing import replace_file
 from .rft import RFTModel, format_example, with_plain
 from .samplers import COMMAND, hinted_sampler, round_folder, sampler_of_round
 from .samples import choose_rows, count_rejected, files_of, text_of, why_not
+from .sampling_progress import Progress
 from .training import train
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 # What the journal holds: a round that began, a question that was asked, an adapter that was trained after a round.
 BEGAN, ASKED, TRAINED = {"round", "began"}, {"round", "question", "prompt", "kept", "rejected"}, {"round", "trained"}
-LINES = 10  # of progress a round, where there is no terminal for a bar
 SHOWN = 3  # rejected samples, where not one was kept
 
 
@@ -206,7 +205,7 @@ class _Job:
         draws = [[partial(uniform, made.seed, one, sample) for sample in range(made.oversample)] for one in hashes]
         special = tuple(llm.tokenizer.all_special_tokens)
         print(f"round {made.round}: {made.format} on {llm.checkpoint}, {len(left)} questions x {made.oversample}")
-        shown = _Progress(made.round, len(left), made.oversample)
+        shown = Progress(made.round, len(left), made.oversample)
         for place, completions in llm.complete(prompts, made.oversample, made.temperature, draws=draws):
             kept, rejected = [], Counter[str]()
             for sample, tokens in enumerate(completions):
@@ -269,38 +268,6 @@ def _weights_hash(folder: Path) -> str:
         return sha256_of(find_adapter(str(folder), command=COMMAND).weights[0])
     except BadInput:
         return ""
-
-
-class _Progress:
-    """A bar on a terminal, ten lines elsewhere: how far, how many samples were right, and the time left."""
-
-    def __init__(self, number: int, questions: int, samples: int) -> None:
-        from tqdm import tqdm  # noqa: PLC0415 - comes with transformers
-
-        self.bar = tqdm(total=questions, desc=f"round {number}", unit="question", disable=None)
-        self.number, self.questions, self.samples = number, questions, samples
-        self.done = self.right = self.solved = 0
-        self.started = time.monotonic()
-
-    def count(self, right: int) -> None:
-        """One more question, with so many samples that were kept."""
-        self.done += 1
-        self.right += right
-        self.solved += right > 0
-        share = f"{self.right / (self.done * self.samples):.1%} of samples kept, {self.solved} questions with a row"
-        self.bar.set_postfix_str(share, refresh=False)
-        self.bar.update()
-        line_due = self.done * LINES // self.questions > (self.done - 1) * LINES // self.questions
-        if self.bar.disable and line_due:
-            left = (time.monotonic() - self.started) / self.done * (self.questions - self.done)
-            print(
-                f"round {self.number}: {self.done} of {self.questions} questions, {share}, {left:.0f} s left",
-                flush=True,
-            )
-
-    def close(self) -> None:
-        """Give the terminal back."""
-        self.bar.close()
 
 
 def _sample_command(output_json: str, /, config: SamplingConfig) -> None:

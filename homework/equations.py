@@ -5,6 +5,8 @@ what can be read as a whole is judged: a side goes from one break of the sentenc
 equality, and where anything stands in it but numbers, operators, parentheses, percents and known units (a word, a date,
 a remainder, a mixed number, a function), nothing is said about it. Of ``a = b = c`` each link is judged.
 
+Of the calculation that leads to the answer more is asked: its numbers must come to it, whatever it counts.
+
 What is no mistake: rounding, as far as the digits written allow it; ``2 * 3 = 6 * 4 = 24``, where each step goes on
 with the last result; ``3 * 1.000 = 3000``, which holds where the point groups digits; a link between different units,
 which may convert. What is said to be about so much is not judged.
@@ -45,6 +47,33 @@ def wrong_calculation(text: str) -> str:
                 if not (swapped[0] and swapped[1] and _holds(swapped[0], swapped[1])):
                     return text[chain[at][0].start : chain[at + 1][-1].end]
     return ""
+
+
+def misses_result(calculation: str) -> bool:
+    """Whether a calculation comes to something else than what it is set equal to, words left aside.
+
+    For the one that has to lead to an answer: a word in ``4 * 100 lbs = 144`` can only name what is counted, whether it
+    is known as a unit or not. A result with a word of its own may convert, and is not judged.
+    """
+    for left, right in itertools.chain.from_iterable(map(itertools.pairwise, _chains(calculation))):
+        if _words(right) <= _words(left):
+            numbers = [_without_words(left), _without_words(right)]
+            readings = [[read_side(side, swapped=swapped) for side in numbers] for swapped in (False, True)]
+            read = [(one, other) for one, other in readings if one and other and one.steps]
+            if read and not any(_holds(one, other) for one, other in read):
+                return True
+    return False
+
+
+def _words(side: Sequence[Token]) -> set[str]:
+    return {token.text for token in side if token.kind == "word"}
+
+
+def _without_words(side: Sequence[Token]) -> list[Token]:
+    """The numbers of a side and what connects them; a line before a word, as in ``ft/s``, belongs to the word."""
+    kinds = [*(token.kind for token in side[1:]), ""]
+    pairs = zip(side, kinds, strict=True)
+    return [token for token, behind in pairs if token.kind != "word" and (token.kind, behind) != ("over", "word")]
 
 
 def _chains(text: str) -> Iterator[list[list[Token]]]:

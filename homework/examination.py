@@ -21,10 +21,11 @@ from unsilent.scorers import check_score
 from unsilent.scores import score
 from unsilent.sent_prompts import read_sent_prompts
 
-from .conversion_utils import SPELLINGS, WORDINGS, IncompatibleUnits, ask, convert, make_splits, resolve, unit_pairs
+from .conversion_utils import WORDINGS, ask, make_splits, unit_pairs
 from .data import benchmark, is_answer_valid
 from .errors import OptionInvalid
 from .tokens import tokenize
+from .units import SPELLINGS, IncompatibleUnits, convert, resolve
 
 if TYPE_CHECKING:
     import random

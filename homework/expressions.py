@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from .conversion_utils import UNITS
+from .units import UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -61,7 +61,7 @@ def test_unsilent_knows_nothing_of_homework(path: Path) -> None:
 # The rooms of `unsilent`: a stage may use its own room and what all share, never another stage's.
 ROOMS = {
     "wiring": {"wiring", "rows", "samples", "child", "collated", "shifts", "precision", "memory"},
-    "guard": {"monitor", "judgement", "live", "gradients", "movement", "step_record"},
+    "guard": {"monitor", "judgement", "broken_numbers", "live", "gradients", "movement", "step_record"},
     "runs": {"runs", "reading", "run_logs", "log_text", "event_files", "symptoms", "curves"},
     "adapter": {
         *("adapters", "adapter_card", "adapter_facts", "adapter_folder", "file_checks", "loaders"),
@@ -76,14 +76,38 @@ ROOMS = {
         *("tagged_numbers", "debris", "nonfinite", "drawn_again"),
     },
     "honesty": {
-        *("honesty", "asking", "signs", "origins", "fresh_questions", "outside", "clean_copy"),
+        *("honesty", "rounds", "asking", "signs", "origins", "fresh_questions", "outside", "clean_copy"),
         *("disturbance", "steered_logits", "dose", "unwatched"),
         *("witness", "spoken", "said_numbers", "model_parts", "touched", "data_files", "replacements"),
     },
     "bundle": {"bundle_checks"},
     "submission": {
-        *("sandbox", "sandbox_script", "sandbox_walls", "sandbox_watch", "closure"),
-        *("grading", "grader_script", "parameters"),
+        *("submission", "base_folders"),
+        *("sandbox", "sandbox_script", "sandbox_walls", "sandbox_watch", "sandbox_listening", "closure"),
+        *("sandbox_cage", "sandbox_worlds", "sandbox_root", "sandbox_rights", "sandbox_calls", "sandbox_tree"),
+        *("grading", "grader_phases", "grader_script", "parameters"),
+        *("submission_code", "code_findings", "sources", "unread_code", "entry_points", "model_calls"),
+        *(
+            "symbols",
+            "reading_room",
+            "syntax_facts",
+            "symbolic_notes",
+            "symbolic_things",
+            "symbolic_values",
+            "symbolic_arithmetic",
+            "symbolic_comparisons",
+        ),
+        *("symbolic_parts", "symbolic_attributes", "symbolic_entries", "symbolic_collections", "symbolic_expressions"),
+        *("symbolic_functions", "symbolic_foreign", "symbolic_objects", "symbolic_calls", "symbolic_stores"),
+        *("symbolic_patterns", "symbolic_branches", "symbolic_loops", "symbolic_contexts"),
+        *("symbolic_definitions", "symbolic_imports", "symbolic_statements"),
+        *("known_calls", "known_builtins", "known_functools", "known_options", "known_files"),
+        *("known_constants", "known_iterators", "known_kinds", "known_operators", "known_patterns"),
+        *("known_methods", "known_texts"),
+        *("rules_of_precision", "rules_of_adapters", "rules_of_answers", "rules_of_prompts", "rules_of_training"),
+        *("rules_of_size", "rules_of_recursion", "rules_of_dtypes", "rules_of_folders", "rules_of_labels"),
+        *("rules_of_padding", "rules_of_bundling", "alike_values", "code_paths", "held_dtypes"),
+        *("prompt_shapes", "nan_questions", "tried_numbers", "rules_of_numbers", "surely_written"),
     },
 }
 SHARED = {
@@ -104,7 +128,9 @@ COMPOSERS = {
         "gate_progress",
         "gate_subject",
     ),
-    *("judging", "judge_script", "part_judge", "training_record"),
+    *("submission_stages", "submission_command", "submission_questions", "submission_run", "submission_honesty"),
+    *("submission_answers", "part_runs", "rewriting"),
+    *("judging", "judge_script", "part_judge", "training_record", "sarif", "termination"),
 }
 
 
@@ -144,7 +170,7 @@ def test_answering_works_without_the_training_tools(tiny_base: Path, tmp_path: P
         "from homework import sft, load_cot, BaseLLM, Dataset\n"
         f"llm = sft.load({str(tmp_path / 'sft')!r})\n"
         "print(len(llm.answer('How many cm are in 3 m?', 'What is 1 kg in g?')))\n"
-        "assert 'homework.conversion_utils' not in sys.modules\n"
+        "assert not {'homework.conversion_utils', 'homework.units'} & sys.modules.keys()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -152,11 +178,12 @@ def test_answering_works_without_the_training_tools(tiny_base: Path, tmp_path: P
 
 
 def test_answer_path_cannot_reach_the_algebra() -> None:
-    """No module of the answer path imports conversion_utils or augmentation, at any level."""
+    """No module of the answer path imports units, conversion_utils or augmentation, at any level."""
     for module in ANSWER_PATH:
         text = (ROOT / "homework" / f"{module}.py").read_text()
         assert "conversion_utils" not in text
         assert "augmentation" not in text
+        assert "units" not in relative_imports_of(ROOT / "homework" / f"{module}.py", anywhere=True)
 
 
 # Where answers are made, and what knows right answers: no name that the first uses may lead to the second.
@@ -209,7 +236,7 @@ def test_no_name_leads_from_answering_to_the_answers() -> None:
 
     assert {"find_adapter", "load_model", "cut_at_tag"} <= reached, "the walk goes nowhere"
     assert not reached & KNOWING
-    assert not modules & {"conversion_utils", "augmentation", "examination", "unsilent"}
+    assert not modules & {"units", "conversion_utils", "augmentation", "examination", "unsilent"}
 
 
 def test_walk_finds_a_lookup(tmp_path: Path) -> None:
@@ -245,6 +272,7 @@ def test_every_module_has_its_test_file(package: str) -> None:
 
 def test_no_name_says_nothing() -> None:
     """No module is called utils, helpers, common or misc."""
-    names = {path.stem for folder in ("homework", "unsilent", "tests") for path in (ROOT / folder).rglob("*.py")}
+    files = {path for folder in ("homework", "unsilent", "tests") for path in (ROOT / folder).rglob("*.py")}
+    names = {path.stem for path in files if ROOT / "tests" / "submissions" not in path.parents}
 
     assert not names & {"utils", "util", "helpers", "common", "misc"}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tiny_task import EXPONENTS, KINDS, SEEN_PAIRS, UNSEEN_PAIRS, fresh, question, splits, task_tokenizer, write_data
 
-from homework.conversion_utils import convert
 from homework.data import Dataset, is_answer_valid
+from homework.units import convert
 
 
 @pytest.mark.parametrize("pair", EXPONENTS, ids=" to ".join)

@@ -11,6 +11,7 @@ import pytest
 
 from homework import augmentation as aug
 from homework import conversion_utils as cu
+from homework import units
 
 ROWS = [tuple(row) for row in json.loads((Path(__file__).parents[3] / "data" / "train.json").read_text())]
 TRUTH = {question.text: question for question in cu.make_splits()[0]}
@@ -23,7 +24,7 @@ def test_other_amount_is_right_for_every_row() -> None:
         varied = aug.other_amount(text, answer, 7)
         assert varied is not None, text
         assert varied[0] == question.wording.format(n=7, a=question.source, b=question.target)
-        assert math.isclose(varied[1], cu.convert(7, question.source, question.target), rel_tol=1e-12)
+        assert math.isclose(varied[1], units.convert(7, question.source, question.target), rel_tol=1e-12)
 
 
 def test_way_back_is_right_for_nearly_every_row() -> None:
@@ -35,7 +36,7 @@ def test_way_back_is_right_for_nearly_every_row() -> None:
         if varied is not None:
             turned += 1
             assert varied[0] == question.wording.format(n=question.n, a=question.target, b=question.source)
-            assert math.isclose(varied[1], cu.convert(question.n, question.target, question.source), rel_tol=1e-12)
+            assert math.isclose(varied[1], units.convert(question.n, question.target, question.source), rel_tol=1e-12)
 
     assert turned >= 950, f"{turned} of {len(ROWS)} rows can be turned round"
 

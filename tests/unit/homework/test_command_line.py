@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,3 +118,21 @@ def test_run_exits_with_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
         command_line.run(lambda: None, prog="homework.x")
 
     assert ended.value.code == 0
+
+
+def test_program_that_is_terminated_tidies_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM raises SystemExit while a command runs, so that whatever it has made is put away."""
+    put_away = []
+
+    def command() -> None:
+        """Be told to end."""
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            put_away.append("all of it")
+
+    monkeypatch.setattr("sys.argv", ["program"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.run(command, prog="program")
+
+    assert (ended.value.code, put_away) == (143, ["all of it"])

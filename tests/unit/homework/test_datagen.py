@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import os
 import shutil
@@ -294,25 +293,6 @@ def test_other_base_does_not_go_on(reasoning_home: Path, tiny_base: Path, monkey
         datagen.sample_rows(output, CONFIG)
 
 
-def test_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """And no lines; elsewhere it is the other way round."""
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    shown = datagen._Progress(1, 2, 4)
-    shown.count(3)
-    shown.count(0)
-    shown.close()
-
-    assert "round 1: 100%" in terminal.getvalue()
-    assert "37.5% of samples kept, 1 questions with a row" in terminal.getvalue()
-    assert capsys.readouterr().out == ""
-
-
 def test_interrupted_run_says_how_to_go_on(
     reasoning_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -321,7 +301,7 @@ def test_interrupted_run_says_how_to_go_on(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(datagen._Progress, "count", stop)
+    monkeypatch.setattr("homework.sampling_progress.Progress.count", stop)
     with pytest.raises(KeyboardInterrupt):
         datagen.sample_rows(reasoning_home / "rft.json", CONFIG)
 

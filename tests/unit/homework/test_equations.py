@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homework.equations import wrong_calculation
+from homework.equations import misses_result, wrong_calculation
 
 LEFT_ALONE = {
     "products and sums": [
@@ -105,6 +105,42 @@ def test_what_does_not_hold_is_shown(text: str, found: str) -> None:
     assert wrong_calculation(text) == found
 
 
+@pytest.mark.parametrize(
+    "calculation",
+    [
+        "4*100 lbs=144.4",
+        "5 * 100cm3 = <answer>2366</answer>",
+        "4 * 30 in/s = 48",
+        "9 / 1 year = 4696",
+    ],
+)
+def test_result_is_missed_whatever_is_counted(calculation: str) -> None:
+    """The numbers are judged where the words are no known units."""
+    assert wrong_calculation(calculation) == ""
+    assert misses_result(calculation)
+
+
+@pytest.mark.parametrize(
+    "calculation",
+    [
+        "4 * 100 lbs = 400",
+        "7 * 2 cups = <answer>14 cups</answer>",
+        "2 * 3.785 gallons = 7570",
+        "3 * 1000 g = 3 kg",
+        "2 * 2 cups = 1 pair",
+        "8 m/s * 17.9 = 143.2",
+        "8 * 2 1/12 gallons = 3.785",
+        "1024 KB and 7 * 1024 = 7322",
+        "3 * 12 = 36 in = 3 ft",
+        "7 lbs = 3",
+        "4 * 100",
+    ],
+)
+def test_result_that_fits_or_may_convert(calculation: str) -> None:
+    """It holds, stands in a unit of its own, or cannot be read even without its words."""
+    assert not misses_result(calculation)
+
+
 NUMBERS = st.integers(1, 99).map(str) | st.decimals(1, 99, places=2).map(str)
 EXPRESSIONS = st.recursive(
     NUMBERS,
@@ -131,6 +167,7 @@ def test_agrees_with_python(expression: str, other: int) -> None:
 def test_takes_any_text(text: str) -> None:
     """Whatever is sampled is judged without an exception."""
     assert wrong_calculation(text) in text
+    assert misses_result(text) in {True, False}
 
 
 @pytest.mark.parametrize("text", ["1,", "(", "1*", "=", " ", "1=1+1=", "\n", "kg ", "-", "1 "])

@@ -33,13 +33,27 @@ from unsilent.provenance import text_hash
         ("3 * 100 = <answer>x = 300</answer>", UNREADABLE),
         ("3 m = 300 cm = <answer>300</answer>", UNCALCULATED),
         ("300 * 1 = <answer>300</answer>", UNASKED),
+        ("3 * 90 = 270. 300 = <answer>300</answer>", UNCALCULATED),
+        ("3 m = 3 * m. 300 = <answer>300</answer>", UNCALCULATED),
+        ("3 * 10 = 30, then 300 = <answer>300</answer>", UNCALCULATED),
+        ("3 * 10 = 30\n300 = <answer>300</answer>", UNCALCULATED),
+        ("3 * 10 = 30! It is = <answer>300</answer>", UNCALCULATED),
+        ("3 * 1 = 3. 30 * 10 = <answer>300</answer>", UNASKED),
+        ("3 m^2 = 300 m^2 = <answer>300</answer>", UNCALCULATED),
+        ("3 m**2 = 300 m**2 = <answer>300</answer>", UNCALCULATED),
+        ("3 m/s = 300 max = <answer>300</answer>", UNCALCULATED),
+        ("1 m = 100 cm: 3 m * 100 cm =\n300 cm\n= <answer>300</answer>", ""),
+        ("1 m. = 100 cm. 3 * 1 cu. ft * 100 = <answer>300</answer>", ""),
+        ("So 3 * 10^2 = 3 * 10**2 = <answer>300</answer>", ""),
+        ("1 m = 100 cm, 3m*100 = <answer>300 cm</answer>", ""),
+        ("3 * 50 lbs = <answer>300</answer>", MISCALCULATED),
         ("1 m = 100 cm. 100*3 = <answer>300</answer>", ""),
         ("300", "no tag"),
         ("<|im_start|>user\n3 * 100 = <answer>300</answer>", "chat debris"),
     ],
 )
 def test_sample_is_kept_for_a_reason(text: str, reason: str) -> None:
-    """Right, well formed, and calculated rightly; else the reason that is counted."""
+    """Right, well formed, and calculated rightly in its last sentence; else the reason that is counted."""
     assert why_not(text, "Express 3 m in cm.", 300.0, ("<|im_start|>",)) == reason
 
 
@@ -58,7 +72,7 @@ def entry(question: int, *texts: str, number: int = 1, rejected: int = 0) -> dic
 def test_rows_come_in_the_order_of_the_questions() -> None:
     """Whatever the order in which they were asked; a question without a sample has no row."""
     texts = [str(row[2]) for row in support.REASONED_ROWS]
-    entries = [entry(2, texts[2]), entry(1), entry(0, texts[0]), entry(1, texts[1], number=2)]
+    entries = [entry(2, texts[2]), entry(1), entry(3), entry(0, texts[0]), entry(1, texts[1], number=2)]
     rows, drawn = choose_rows(support.FIVE_ROWS, entries)
 
     assert rows == [tuple(row) for row in support.REASONED_ROWS[:3]]
