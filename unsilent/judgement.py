@@ -32,6 +32,7 @@ LR_ZERO_STEPS = 10  # in a row from the start, where a schedule cannot be comput
 SKIPPED_STEPS = 17
 RISE = 1.15  # of the loss over its start, once the first batch confirms it
 ASK_EVERY = 10  # steps between two such questions, each a forward pass
+IN_PROPORTION, CALMER = "gradients that stay in proportion", "clip to 1.0, lower the learning rate, warm up"
 
 
 class Judge:
@@ -182,7 +183,7 @@ class Judge:
         return lost if below and (self.first or self.cut >= STILL_STEPS) else []
 
     def _zero_gradient(self, record: StepRecord) -> Iterator[Outcome]:
-        """[zero-loss, weights-unchanged] Gradients came, and every one of them is exactly 0."""
+        """[zero-loss, gradient-explosion, weights-unchanged] Gradients came, and every one of them is exactly 0."""
         names = [name for name in record.norms if name in self.live.adapter] or list(record.norms)
         if not names or any(record.norms[name] for name in names) or self.live.has_gradient(names):
             self.zeros = 0
@@ -197,7 +198,25 @@ class Judge:
         if record.loss == 0:
             yield zero_loss(record, 1, "loss and gradients are exactly 0", is_hidden=self.live.hides_nan)
             return
-        yield from self._unchanged(record, "every gradient is exactly 0, as with an adapter scaled by 0")
+        if self.explosion.has_leapt:
+            got = f"gradients that are all exactly 0, and nothing passes, after a norm of {self.explosion.highest:.3g}"
+            yield trend_of("gradient-explosion", record, self.explosion, IN_PROPORTION, got, CALMER)
+        elif self.alive:
+            yield self._died(record)
+        else:
+            yield from self._unchanged(record, "every gradient is exactly 0, as with an adapter scaled by 0")
+
+    def _died(self, record: StepRecord) -> Outcome:
+        """[weights-unchanged] Weights moved, and from here on they do not."""
+        return failed(
+            "weights-unchanged",
+            STAGE,
+            "Expected weights that go on moving, but got gradients that are all exactly 0, after steps that had some. "
+            f"Where: step {record.step}, the backward pass. What to do: look for saturated activations, and for code "
+            "that sets gradients or a scale to 0; lower the learning rate.",
+            {"lr": record.lr, "grad_norm": record.grad_norm, "loss": record.loss},
+            step=record.step,
+        )
 
     def _optimizer(self, record: StepRecord) -> Iterator[Outcome]:
         """[optimizer-misses-adapter] Asked once: the optimizer's groups do not change while it trains."""
@@ -228,8 +247,8 @@ class Judge:
             self.certain |= takes and any(record.norms.get(name) for name in self.live.fresh)
         explodes = record.grad_norm is not None and self.explosion.add(record.step, record.grad_norm)
         if explodes or (self.explosion.is_huge and self._has_got_worse(record)):
-            got, cure = f"a norm of {record.grad_norm:.3g}", "clip to 1.0, lower the learning rate, warm up"
-            yield trend_of("gradient-explosion", record, self.explosion, "gradients that stay in proportion", got, cure)
+            got = f"a norm of {record.grad_norm:.3g}"
+            yield trend_of("gradient-explosion", record, self.explosion, IN_PROPORTION, got, CALMER)
         diverges = record.loss is not None and self.divergence.add(record.step, record.loss)
         if diverges and self._has_got_worse(record):
             got, cure = f"{record.loss:.4g}, above its start for good", "lower the learning rate by ten and warm up"

@@ -144,19 +144,19 @@ class Explosion:
         self.start: float | None = None
         self._above = 0
         self._count = 0
-        self._highest = 0.0
+        self.highest = 0.0
 
     def add(self, step: int, value: float) -> bool:
         """Take the next norm, finite or not; whether it has exploded by now."""
         self._count += 1
         if not math.isfinite(value):
-            foretold = self.start is not None and self._highest > max(FORETOLD * self.start, LARGE_NORM)
+            foretold = self.start is not None and self.highest > max(FORETOLD * self.start, LARGE_NORM)
             self.exploded = self.exploded or self._above > 0 or foretold
             return self.exploded
         if self.start is None:
             self.start = value if value > 0 else None
             return False
-        self._highest = max(self._highest, value)
+        self.highest = max(self.highest, value)
         if value > max(GROWTH * self.start, LARGE_NORM):
             self.began = step if self._above == 0 and not self.exploded else self.began
             self._above += 1
@@ -166,9 +166,14 @@ class Explosion:
         self.exploded = self.exploded or self._above >= SUSTAINED
         return self.exploded
 
+    @property
+    def has_leapt(self) -> bool:
+        """Whether any value lay as high as an explosion, for however short a time."""
+        return self.start is not None and self.highest > max(GROWTH * self.start, LARGE_NORM)
+
     def evidence(self) -> dict[str, object]:
         """The numbers behind the answer."""
-        return {"start": self.start, "highest": self._highest, "values": self._count}
+        return {"start": self.start, "highest": self.highest, "values": self._count}
 
 
 class Flatness:

@@ -1,4 +1,4 @@
-"""At a learning rate of 1.0 the gradient norm grows by orders of magnitude, and ends in NaN.
+"""At a learning rate of 10 the gradient norm grows by orders of magnitude, and stays there.
 
 Under RMSprop, which follows the rate. AdamW bounds each step by it: there the norm leaps once and falls to nothing, and
 what such a run shows is ``loss-diverging``.
@@ -24,28 +24,28 @@ ROWS = trainers.class_rows(640, filler=12)
 
 @pytest.fixture(scope="module")
 def exploded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """State and console output of a run at rate 1.0."""
+    """State and console output of a run at rate 10."""
     base = trainers.taught_model(ROWS)
     return trainers.run_trainer(tmp_path_factory.mktemp("run"), base, ROWS, **faults.let_gradients_explode())
 
 
 def test_fault_is_real(exploded: tuple[Path, Path]) -> None:
-    """The norm is a hundred times the first within a few steps; the run ends in NaN that is printed as 0.0."""
-    logged = trainers.logged(exploded[0], "loss", "grad_norm")
+    """The norm is a hundred times the first within a few steps, again and again; every number is finite."""
+    norms = [norm for (norm,) in trainers.logged(exploded[0], "grad_norm")]
 
-    assert max(norm for _, norm in logged[1:6]) > 100 * logged[0][1], logged[:6]
-    assert (logged[-1][0], str(logged[-1][1])) == (0.0, "nan")
+    assert sum(norm > 100 * norms[0] for norm in norms[1:12]) >= 5, norms[:12]
+    assert all(math.isfinite(norm) for norm in norms)
 
 
 @pytest.mark.parametrize("form", [0, 1], ids=["trainer_state.json", "console output"])
 def test_log_shows_it(exploded: tuple[Path, Path], form: int) -> None:
-    """The growth is the root; NaN, 0.0 and a loss that rose are its symptoms."""
+    """The growth is the root; a loss that rose is its symptom."""
     finding = support.only_finding(read_run(exploded[form]))
 
     assert finding.slug == "gradient-explosion"
     assert finding.step is not None
-    assert finding.step <= 5
-    assert {"nan-grad-norm", "zero-loss"} <= set(finding.symptoms)
+    assert finding.step <= 6
+    assert set(finding.symptoms) <= {"loss-diverging"}
     assert "Expected a grad_norm of the order it began with, but got growth from" in finding.message
 
 
@@ -74,14 +74,16 @@ def test_guard_stops_it(tmp_path: Path, seed: int) -> None:
     assert all(weight.isfinite().all() for weight in trainer.model.parameters())
 
 
-def test_guard_stops_before_it_is_nan(tmp_path: Path) -> None:
-    """A norm of 6e9 after one of 0.9 need not be waited for: the next would be NaN."""
-    options: dict[str, Any] = {"max_steps": 30, "per_device_train_batch_size": 8, "seed": 1}
-    model = trainers.taught_model(ROWS)
-    found = trainers.caught(trainers.make_trainer(tmp_path, model, ROWS, **options, **faults.let_gradients_explode()))
+@pytest.mark.parametrize("line", ['{"loss": %s, "grad_norm": %s}', "{'loss': '%s', 'grad_norm': '%s'}"])
+def test_end_in_nan_is_its_symptom(line: str, tmp_path: Path) -> None:
+    """Norms of 0.4, 6 and 6e14, then NaN, printed as a loss of 0.0: one cause, and what became of it."""
+    numbers = [("1.6", "0.4"), ("5.8", "6.0"), ("7.1", "6e14"), ("9.0", "NaN"), *[("0.0", "NaN")] * 20]
+    log = tmp_path / "log.txt"
+    log.write_text("\n".join(line % pair for pair in numbers))
+    finding = support.only_finding(read_run(log))
 
-    assert (found.failure.slug, found.outcome.symptoms) == ("gradient-explosion", ())
-    assert 1e6 < float(str(found.evidence["grad_norm"])) < math.inf
+    assert finding.slug == "gradient-explosion"
+    assert {"nan-grad-norm", "zero-loss"} <= set(finding.symptoms)
 
 
 def test_guard_leaves_the_healthy_twin_alone(tmp_path: Path) -> None:

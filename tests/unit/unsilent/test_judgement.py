@@ -99,6 +99,34 @@ def test_rise_on_other_rows_is_no_divergence() -> None:
     assert said[0] > 20
 
 
+@pytest.mark.parametrize(
+    ("norm", "slug", "words"),
+    [(500.0, "gradient-explosion", "after a norm of 500"), (3.0, "weights-unchanged", "after steps that had some")],
+)
+def test_gradients_that_die_say_what_went_before(norm: float, slug: str, words: str) -> None:
+    """Exactly 0 in every place: an explosion has saturated the model, or something has cut it off."""
+    one = judge()
+    one.live.trainable["weight"].grad = torch.zeros(1, 2)
+    leap = {"weight": norm, "bias": 0.5}
+    own = [Numbers(loss=2.0, own_loss=2.0, logits=5.0, supervised=8, rows=2, connected=True)]
+    steps = [
+        fine(step, gradients=[(1, norms)], norms=norms, micro_batches=own) for step, norms in ((2, leap), (3, ZERO))
+    ]
+    found = [one(step) for step in steps]
+
+    assert [slugs(outcomes) for outcomes in found] == [[], [slug]]
+    assert words in found[1][0].message
+
+
+def test_huge_norm_need_not_be_waited_out_when_the_model_got_worse() -> None:
+    """A norm of 6e9 after one of 1.1: the next may be NaN."""
+    one = judge()
+    one.live.has_got_worse = lambda: True  # type: ignore[method-assign] # as its first batch would show
+    huge = {"weight": 6e9, "bias": 0.5}
+
+    assert slugs(one(fine(2, gradients=[(1, huge)], norms=huge))) == ["gradient-explosion"]
+
+
 def test_tiny_gradients_are_not_zero() -> None:
     """Squares of 1e-30 underflow, the gradients do not."""
     one = judge()
