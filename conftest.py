@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports the hub's client, which reads it once
 LOOPBACK = ("127.", "::1", "localhost")
-# pytest writes the current test's name there itself
-OWN_VARIABLES = {"PYTEST_CURRENT_TEST"}
+# pytest writes the current test's name there itself; torch names a folder when its compiler is first imported
+OWN_VARIABLES = {"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR"}
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET_CHROMIUM = [  # as root, without a screen, and without calls to its maker
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
