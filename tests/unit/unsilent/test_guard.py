@@ -127,7 +127,6 @@ def test_healthy_control(name: str, tmp_path: Path) -> None:
         assert report.verdict() == "passed"
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(5))
 def test_trl_is_a_healthy_control(seed: int, tmp_path: Path) -> None:
     """SFTTrainer on prompts and completions, as it comes."""
