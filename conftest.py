@@ -23,7 +23,7 @@ import pytest
 from unsilent.failures import FAILURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from playwright.sync_api import Browser
 
@@ -156,7 +156,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Leave the children of an untraced test untraced."""
     patch = pytest.MonkeyPatch()
     if item.get_closest_marker("no_cover"):
