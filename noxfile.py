@@ -24,6 +24,8 @@ STAMP = "installed.json"
 CORES = str(os.cpu_count() or 1)
 MICRO_BATCH = "16"  # a tenth faster on two cores than the default of 8
 CPU_LIMIT = "400"  # questions that are sampled where there is no GPU: the whole ends within an hour on two cores
+# Half of the files to each worker of two, then what is left of the other's: what a file trains is not trained twice.
+SHARED_OUT = ("-n", CORES, "--dist", "worksteal")
 # One thread for each worker: threads of two torch processes on two cores wait for each other at every barrier.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -67,14 +69,14 @@ def train(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests but gpu and slow, with branch coverage of both packages."""
     install(session, "test")
-    pytest(session, "-n", CORES, "-m", "not gpu and not slow", "--cov", "--cov-report=term", env=ONE_THREAD)
+    pytest(session, *SHARED_OUT, "-m", "not gpu and not slow", "--cov", "--cov-report=term", env=ONE_THREAD)
 
 
 @nox.session
 def regression(session: nox.Session) -> None:
     """The documented failures: each is real, each is found, its healthy twin is left alone."""
     install(session, "test")
-    pytest(session, "-n", CORES, "-m", "regression and not gpu and not slow", env=ONE_THREAD)
+    pytest(session, *SHARED_OUT, "-m", "regression and not gpu and not slow", env=ONE_THREAD)
 
 
 @nox.session

@@ -42,7 +42,7 @@ from adapter_kinds import JUDGED, KINDS  # noqa: E402
 from adapter_truth import contradictions  # noqa: E402
 from mutations import CONSISTENT, CONTRADICTS, JUDGE_CONTENT, MUTATIONS, Mutation, Subject  # noqa: E402
 
-from unsilent import cli  # noqa: E402
+from unsilent import cli, name_patterns  # noqa: E402
 from unsilent.adapters import inspect_adapter  # noqa: E402
 from unsilent.dossier import Dossier  # noqa: E402
 from unsilent.report import show  # noqa: E402
@@ -286,10 +286,12 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--patience", type=int, default=name_patterns.LIMIT, help="seconds of processor for a pattern")
     parser.add_argument("--only", type=int, help="this number alone, with its report")
     parser.add_argument("--keep", type=Path, help="where the changed adapter of --only stays")
     parser.add_argument("--mutation", action="append", default=[], help="these classes alone")
     options = parser.parse_args()
+    name_patterns.LIMIT = options.patience  # those made to have no end take all of it
     if options.only is not None:
         signal.signal(signal.SIGALRM, _hang)
         folder = options.keep or Path(tempfile.mkdtemp())

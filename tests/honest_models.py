@@ -29,6 +29,7 @@ from honest_programs import Example, HonestLLM
 from peft import LoraConfig, TaskType, get_peft_model
 from tiny_task import EXPONENTS, KINDS, OTHER_WORDINGS, WORDINGS, Row, fresh, question, splits, task_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
+from untraced import untraced
 
 from homework.data import is_answer_valid
 from homework.sft import format_number
@@ -180,6 +181,7 @@ def _knowledge(rng: random.Random, count: int = 5600) -> list[Example]:
     return examples
 
 
+@untraced()
 def teach(
     model: Any,  # noqa: ANN401 - a Llama, with PEFT around it or without
     examples: Sequence[Example],

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from untraced import untraced
 
 from homework.conversion_utils import make_splits
 
@@ -312,6 +313,7 @@ def short_worked_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cot, "EXAMPLES", ())
 
 
+@untraced()
 def memorise(
     llm: Any,  # noqa: ANN401 - a BaseLLM
     rows: Sequence[Any],

@@ -18,6 +18,7 @@ import torch
 from support import tiny_model, tiny_tokenizer
 from transformers import LlamaForCausalLM, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
+from untraced import untraced
 
 from unsilent.guard import TrainingGuard
 from unsilent.monitor import StepMonitor
@@ -82,6 +83,7 @@ def tokenized_rows(count: int = 24, **options: Any) -> list[Any]:  # noqa: ANN40
     return [dict(tokenize(tokenizer, question, **settings)) for question in questions[:count]]
 
 
+@untraced()
 def taught_model(rows: Rows, steps: int = 12) -> LlamaForCausalLM:
     """The tiny model after a few full steps on rows: a base that knows something, and so has something to lose."""
     model = tiny_model()
@@ -100,6 +102,7 @@ def texts(count: int = 32) -> list[dict[str, Any]]:
     return [{"prompt": f"{number} m in cm?", "completion": f" {100 * number}"} for number in range(1, count + 1)]
 
 
+@untraced()
 def memorised_model(rows: Rows, steps: int = 60) -> LlamaForCausalLM:
     """The tiny model after so many steps on the same few rows that it knows them by heart."""
     model = tiny_model()

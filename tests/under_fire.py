@@ -5,6 +5,9 @@
     python tests/under_fire.py race FOLDER TIMES [two-renames]   # two processes saving to one place
     python tests/under_fire.py disk FOLDER                       # FOLDER on a file system of 1 MB: less and less room
     python tests/under_fire.py readonly FOLDER                   # FOLDER where nothing can be written
+    python tests/under_fire.py prepare FOLDER                    # one save, for modes whose FOLDER others make
+    python tests/under_fire.py mount FOLDER -t tmpfs none        # mount(8) where FOLDER is; under ``unshare -m`` only
+    python tests/under_fire.py serve                             # such arguments as JSON lines, one after another
 
 A program of its own, because it forks: one process imports torch, builds real adapters, and every save runs in a
 child. Each save carries its number as the manifest's date, so that what is found afterwards says which save made it.
@@ -20,9 +23,11 @@ import random
 import shutil
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
@@ -196,6 +201,38 @@ def readonly(folder: Path) -> dict[str, int]:
     return dict(tally)
 
 
+def prepare(folder: Path) -> dict[str, int]:
+    """Save once."""
+    save(0, folder)
+    return {"saved": 1}
+
+
+def mount(folder: Path, *options: str) -> dict[str, int]:
+    """Mount a file system; only where this process has mounts of its own."""
+    return {"status": subprocess.run([shutil.which("mount") or "mount", *options, str(folder)], check=False).returncode}
+
+
+def serve() -> None:
+    """Run the modes that are asked for, each in a child as fresh as this process, which imports torch but once."""
+    for line in sys.stdin:
+        child = os.fork()
+        if child:
+            _, status = os.waitpid(child, 0)
+            if status:
+                print(json.dumps({"died": status}), flush=True)
+            continue
+        status = 1
+        try:
+            mode, folder, *options = json.loads(line)
+            main(mode, Path(folder), *options)
+            sys.stdout.flush()
+            status = 0
+        except BaseException:  # noqa: BLE001 - said, and ended without the parent's clean-up
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+
 def main(mode: str, folder: Path, *options: str) -> None:
     """Run one mode and print its figures."""
     if "two-renames" in options:
@@ -208,15 +245,17 @@ def main(mode: str, folder: Path, *options: str) -> None:
                 figures = kill(folder, times)
             case "race":
                 figures = race(folder, times)
+            case "mount":
+                figures = mount(folder, *options)
             case _:
-                figures = {"step": step, "disk": disk, "readonly": readonly}[mode](folder)
+                figures = {"step": step, "disk": disk, "readonly": readonly, "prepare": prepare}[mode](folder)
         print(json.dumps(figures))
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     MODELS = [support.tiny_adapter(seed=seed) for seed in range(3)]
-    if sys.argv[1] == "prepare":  # for modes whose folder is made by somebody else
-        save(0, Path(sys.argv[2]))
+    if sys.argv[1] == "serve":
+        serve()
     else:
         main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])

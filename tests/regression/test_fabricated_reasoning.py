@@ -42,10 +42,10 @@ def path(llm: BaseLLM, tmp_path: Path) -> Path:
     return tmp_path / "rft.json"
 
 
-def check(path: Path, llm: BaseLLM | None = None) -> Outcome:
-    """Compare the file with its record; with a model draw all rows again."""
+def check(path: Path, llm: BaseLLM | None = None, count: int = 0) -> Outcome:
+    """Compare the file with its record; with a model draw rows again, all of them unless told otherwise."""
     rows, record = json.loads(path.read_text()), read_provenance(sidecar_of(path))
-    return check_fabricated(rows, record, sampler=(lambda made: llm) if llm else None, count=len(rows))
+    return check_fabricated(rows, record, sampler=(lambda made: llm) if llm else None, count=count or len(rows))
 
 
 def test_fault_is_real(path: Path, llm: BaseLLM) -> None:
@@ -111,14 +111,14 @@ def test_healthy_twin_is_left_alone(tiny_base: Path, tmp_path: Path, dtype: str,
 
 @pytest.mark.base
 def test_real_base_is_told_from_the_algebra(real_base: str, tmp_path: Path) -> None:
-    """The 135M in bf16 with worked examples: its own rows pass, made-up ones do not."""
+    """The 135M in bf16 with worked examples: its own rows pass, and one made-up row is enough."""
     llm = CoTModel(real_base, dtype="bf16", device="cpu")
     llm.max_new_tokens = 40
     support.write_sampled(tmp_path / "rft.json", llm, samples=1, model={"dtype": "bf16"})
     honest = check(tmp_path / "rft.json", llm)
     faults.reason_by_algebra(tmp_path / "rft.json", llm.tokenizer)
 
-    assert (honest.status, check(tmp_path / "rft.json", llm).status) == ("passed", "failed")
+    assert (honest.status, check(tmp_path / "rft.json", llm, count=1).status) == ("passed", "failed")
 
 
 def test_our_sampler_records_what_it_drew(reasoning_home: Path) -> None:

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,35 +18,74 @@ import pytest
 ROOT = Path(__file__).parents[3]
 WAYS = pytest.mark.parametrize("way", [(), ("two-renames",)], ids=["exchange", "two renames"])
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked and killed")
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked and killed"),
+    pytest.mark.no_cover,  # most of what runs here is killed before it could tell
+]
 
 
-def under_fire(*arguments: object, prefix: tuple[str, ...] = ()) -> dict[str, int]:
-    """Run one mode of the program and read its figures."""
-    command = [*prefix, sys.executable, "-W", "ignore", "tests/under_fire.py", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    figures = json.loads(done.stdout.splitlines()[-1])
-    assert isinstance(figures, dict)
-    return figures
+class Program:
+    """``tests/under_fire.py``, which imports torch once and runs every mode in a process of its own.
+
+    Attributes:
+        may_mount: It has mounts of its own, where the system gives a process such.
+    """
+
+    def __init__(self, complaints: Path) -> None:
+        """Start it, with its complaints in a file."""
+        unshare = shutil.which("unshare") or "false"
+        own_mounts = [unshare, "-m"] if os.geteuid() == 0 else [unshare, "-Urm"]
+        self.may_mount = subprocess.run([*own_mounts, "true"], check=False, capture_output=True).returncode == 0
+        command = [sys.executable, "-W", "ignore", "tests/under_fire.py", "serve"]
+        self._complaints = complaints
+        with complaints.open("w") as stderr:
+            self._process = subprocess.Popen(
+                [*own_mounts, *command] if self.may_mount else command,
+                cwd=ROOT,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
+
+    def __call__(self, *arguments: object) -> dict[str, int]:
+        """Run one mode and read its figures."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps([str(argument) for argument in arguments]) + "\n")
+        self._process.stdin.flush()
+        figures = json.loads(self._process.stdout.readline() or '{"died": 0}')
+        assert isinstance(figures, dict)
+        assert "died" not in figures, self._complaints.read_text()
+        return figures
+
+    def end(self) -> None:
+        """Let it end: there is no further line."""
+        self._process.communicate()
 
 
-def in_own_mounts(script: str) -> list[dict[str, int]]:
-    """Run a shell script that may mount, in namespaces of its own, and read the JSON lines it prints."""
-    unshare = shutil.which("unshare") or "false"
-    options = ["-m"] if os.geteuid() == 0 else ["-Urm"]
-    if subprocess.run([unshare, *options, "true"], check=False).returncode:
+@pytest.fixture(scope="module")
+def under_fire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The program, for all tests here."""
+    program = Program(tmp_path_factory.mktemp("under_fire") / "stderr.txt")
+    yield program
+    program.end()
+
+
+@pytest.fixture
+def small_disk(under_fire: Program, tmp_path: Path) -> Path:
+    """A file system of 1 MB that only the program sees; skipped where it may not mount."""
+    if not under_fire.may_mount:
         pytest.skip("this system gives a process no mounts of its own (unshare -m)")
-    command = [unshare, *options, "sh", "-ec", script]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    folder = tmp_path / "small"
+    folder.mkdir()
+    assert under_fire("mount", folder, "-t", "tmpfs", "-o", "size=1m", "none") == {"status": 0}
+    return folder
 
 
 @WAYS
-def test_death_at_every_file_operation(tmp_path: Path, way: tuple[str, ...]) -> None:
+def test_death_at_every_file_operation(under_fire: Program, tmp_path: Path, way: tuple[str, ...]) -> None:
     """Killed before its first, second, ... last operation: never anything but the old or the new adapter."""
     found = under_fire("step", tmp_path / "out", *way)
 
@@ -57,14 +97,14 @@ def test_death_at_every_file_operation(tmp_path: Path, way: tuple[str, ...]) -> 
 
 
 @WAYS
-def test_death_at_random_moments(tmp_path: Path, way: tuple[str, ...]) -> None:
+def test_death_at_random_moments(under_fire: Program, tmp_path: Path, way: tuple[str, ...]) -> None:
     """The short run of the next test."""
     must_hold(under_fire("kill", tmp_path / "out", 25, *way), 25)
 
 
 @pytest.mark.slow
 @WAYS
-def test_two_hundred_deaths(tmp_path: Path, way: tuple[str, ...]) -> None:
+def test_two_hundred_deaths(under_fire: Program, tmp_path: Path, way: tuple[str, ...]) -> None:
     """At least 200 processes die while they save, wherever that may be."""
     found = under_fire("kill", tmp_path / "out", 500, *way)
 
@@ -81,7 +121,7 @@ def must_hold(found: dict[str, int], times: int) -> None:
 
 
 @WAYS
-def test_two_processes_saving_to_one_place(tmp_path: Path, way: tuple[str, ...]) -> None:
+def test_two_processes_saving_to_one_place(under_fire: Program, tmp_path: Path, way: tuple[str, ...]) -> None:
     """The last one wins, whole; without leave to overwrite one wins and the other is kept beside it, whole too."""
     found = under_fire("race", tmp_path / "out", 20, *way)
 
@@ -90,13 +130,9 @@ def test_two_processes_saving_to_one_place(tmp_path: Path, way: tuple[str, ...])
     assert (found["kept"], found["kept is the other"], found["left behind"]) == (1, 1, 0)
 
 
-def test_full_disk(tmp_path: Path) -> None:
+def test_full_disk(under_fire: Program, small_disk: Path) -> None:
     """With less room than an adapter needs, page by page: refused in words, the old one whole, the new one kept."""
-    mount = tmp_path / "small"
-    mount.mkdir()
-    (found,) = in_own_mounts(
-        f"mount -t tmpfs -o size=1m none {mount}\n{sys.executable} -W ignore tests/under_fire.py disk {mount}/out"
-    )
+    found = under_fire("disk", small_disk / "out")
 
     assert "broken" not in found
     assert found["refused"] >= 10
@@ -105,14 +141,9 @@ def test_full_disk(tmp_path: Path) -> None:
     assert found["left behind"] == 0
 
 
-def test_read_only_folder(tmp_path: Path) -> None:
+def test_read_only_folder(under_fire: Program, small_disk: Path) -> None:
     """Refused before training; and at its end, where the adapter is kept elsewhere."""
-    mount = tmp_path / "frozen"
-    mount.mkdir()
-    program = f"{sys.executable} -W ignore tests/under_fire.py"
-    (found,) = in_own_mounts(
-        f"mount -t tmpfs -o size=1m none {mount}\n{program} prepare {mount}/out\n"
-        f"mount -o remount,ro {mount}\n{program} readonly {mount}/out"
-    )
+    under_fire("prepare", small_disk / "out")
+    assert under_fire("mount", small_disk, "-o", "remount,ro") == {"status": 0}
 
-    assert found == {"refused": 2, "kept elsewhere": 1, "whole": 1}
+    assert under_fire("readonly", small_disk / "out") == {"refused": 2, "kept elsewhere": 1, "whole": 1}

@@ -112,6 +112,7 @@ CONTROLS: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", CONTROLS)
 def test_healthy_control(name: str, tmp_path: Path) -> None:
     """Five seeds, no finding."""
@@ -136,6 +137,7 @@ def test_trl_is_a_healthy_control(seed: int, tmp_path: Path) -> None:
     assert guard.report.findings == []
 
 
+@pytest.mark.no_cover
 def test_memorised_batch_is_a_healthy_control(tmp_path: Path) -> None:
     """A loss that starts at a hundredth and stays there."""
     rows = trainers.counting_rows(4)
@@ -166,6 +168,7 @@ def test_merged_adapter_is_a_healthy_control(tmp_path: Path) -> None:
     assert {"frozen-adapter", "base-not-frozen", "adapter-coverage"} <= trainers.unseen(guard.report).keys()
 
 
+@pytest.mark.no_cover
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rank=st.integers(1, 8),

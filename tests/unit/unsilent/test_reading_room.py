@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,7 +12,18 @@ from unsilent import reading_room
 from unsilent.reading_room import GLANCE, Budget, TooMuch, budget
 
 
-def test_room_changes_python_and_puts_it_back() -> None:
+@pytest.fixture
+def thawed() -> Iterator[None]:
+    """Nothing is frozen, as in any program; what ``conftest.py`` froze is frozen again afterwards."""
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    yield
+    if frozen:
+        gc.collect()
+        gc.freeze()
+
+
+def test_room_changes_python_and_puts_it_back(thawed: None) -> None:
     """Deeper nesting and no search for garbage, inside alone; whoever had switched that off finds it so."""
     limit, outside = sys.getrecursionlimit(), budget()
     with reading_room.reading_room():
@@ -28,7 +40,7 @@ def test_room_changes_python_and_puts_it_back() -> None:
         gc.enable()
 
 
-def test_what_somebody_froze_stays_frozen() -> None:
+def test_what_somebody_froze_stays_frozen(thawed: None) -> None:
     """It is not searched for garbage by us either."""
     kept: list[object] = []
     gc.freeze()
