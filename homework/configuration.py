@@ -10,7 +10,7 @@ import math
 import os
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .batching import EFFECTIVE_BATCH
 from .errors import OptionInvalid
@@ -29,7 +29,7 @@ def option(default: Any, text: str) -> Any:  # noqa: ANN401 - a field of any typ
 class TrainingConfig:
     """Every choice of a run; the defaults are those that docs/LOG.md found best on a dev part of train."""
 
-    program: ClassVar[str] = "sft"
+    program = "sft"
 
     output_dir: str = option("sft_model", "folder of the adapter; a bare name lies in homework/")
     overwrite: bool = option(False, "replace a trained adapter in output_dir once the new one is whole")
@@ -105,7 +105,7 @@ class TrainingConfig:
 class RFTConfig(TrainingConfig):
     """Every choice of an RFT run; what differs from SFT are the rows and how often they are seen."""
 
-    program: ClassVar[str] = "rft"
+    program = "rft"
 
     output_dir: str = option("rft_model", "folder of the adapter; a bare name lies in homework/")
     split: str = option("rft", "rows with reasoning: data/<split>.json, made by python -m homework.datagen")

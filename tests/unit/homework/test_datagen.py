@@ -18,7 +18,7 @@ import support
 from homework import datagen, samplers
 from homework.configuration import RFTConfig, SamplingConfig
 from homework.cot import CoTModel
-from homework.data import Dataset, Row
+from homework.data import Dataset
 from homework.errors import OptionInvalid, OutputRefused
 from homework.journal import Journal, journal_of
 from homework.rft import RFTModel
@@ -272,9 +272,9 @@ def test_damaged_round_adapter_is_trained_again(reasoning_home: Path, monkeypatc
     monkeypatch.setenv("SFT_PRECISION", "auto")
     trained: list[str] = []
 
-    def train_otherwise(config: RFTConfig, format_fn: Any, model_class: type[RFTModel], source: list[Row]) -> None:  # noqa: ANN401
+    def train_otherwise(config: RFTConfig, *what: Any, **how: Any) -> None:  # noqa: ANN401
         trained.append(config.output_dir)
-        train(dataclasses.replace(config, seed=7), format_fn, model_class, source)
+        train(dataclasses.replace(config, seed=7), *what, **how)
 
     monkeypatch.setattr(datagen, "train", train_otherwise)
     with pytest.raises(OutputRefused, match="Expected the model that round 2 began with, but got model"):
