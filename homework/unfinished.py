@@ -118,7 +118,7 @@ class UnfinishedRun:
             when = datetime.now(UTC).isoformat(timespec="seconds")
             self.resumed = [*before["resumed"], {"step": self.saved.step if self.saved else 0, "when": when}]
             content = before | {"resumed": self.resumed}
-        elif self.folder.exists():
+        elif self._lock:  # else the place was free, and what is there now is another process's
             self._clear()
         try:
             if self._lock is None:

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import killed_runs
 import pytest
 import support
+from killed_runs import IN_STEP
 
 from homework import datagen, samplers
 from homework.configuration import RFTConfig, SamplingConfig
@@ -281,6 +283,23 @@ def test_damaged_round_adapter_is_trained_again(reasoning_home: Path, monkeypatc
         datagen.sample_rows(output, TWO_ROUNDS)
 
     assert trained == [str(samplers.round_folder(output, 1))]
+
+
+def test_training_of_a_round_goes_on(
+    reasoning_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Told to end while a round's adapter is trained, the same command goes on; --overwrite begins anew."""
+    monkeypatch.setenv("SFT_PRECISION", "fp32")
+    output, said = reasoning_home / "rft.json", []
+    for number, config in enumerate((TWO_ROUNDS, TWO_ROUNDS, dataclasses.replace(TWO_ROUNDS, overwrite=True))):
+        stop = killed_runs.about_to(5 + number, IN_STEP[1], lambda: signal.raise_signal(signal.SIGTERM))
+        with stop, pytest.raises(SystemExit):
+            datagen.sample_rows(output, config)
+        said.append(capsys.readouterr().out)
+
+    assert "stopped at step 5 of" in said[0]
+    assert "the same command goes on" in said[0]
+    assert ["resume:      from step" in text for text in said] == [False, True, False]
 
 
 def test_other_base_does_not_go_on(reasoning_home: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import killed_runs
@@ -21,6 +22,7 @@ from homework import going_on, training
 from homework.adapter_files import read_manifest
 from homework.errors import TrainingFailed
 from unsilent.outcome import FailureFound, failed
+from unsilent.termination import Told
 
 PATIENCE = 120  # seconds until a child process has got somewhere: six on an idle machine, most of them imports
 
@@ -52,10 +54,10 @@ def whole(tiny_base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory)
 def same(result: Any, whole: Any) -> bool:  # noqa: ANN401 - two TrainingResults
     """Whether two runs have written the same adapter, to the bit, and the same log."""
     weights = [(one.folder / WEIGHTS).read_bytes() for one in (result, whole)]
-    return weights[0] == weights[1] and result.log == whole.log
+    return weights[0] == weights[1] and bool(result.log == whole.log)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(4))
 def test_kills_leave_no_trace(tiny_base: Path, whole: Any, tmp_path: Path, seed: int) -> None:  # noqa: ANN401
     """Three kills at random steps and places, with checkpoints at random distances: adapter and log are the same."""
     draw = random.Random(seed)
@@ -70,10 +72,10 @@ def test_kills_leave_no_trace(tiny_base: Path, whole: Any, tmp_path: Path, seed:
     assert len(read_manifest(out)["resumed"]) == 3
 
 
-@pytest.mark.parametrize("logging_steps", [3, 5])
+@pytest.mark.parametrize("logging_steps", [5])
 def test_log_has_no_seam(tiny_base: Path, tmp_path: Path, logging_steps: int) -> None:
     """Losses before the checkpoint count in the next record, which is the mean over steps of both processes."""
-    options = {"logging_steps": logging_steps, "save_steps": 4}
+    options: dict[str, Any] = {"logging_steps": logging_steps, "save_steps": 4}
     straight = train(tiny_base, tmp_path / "straight", **options)
     train_killed(tiny_base, tmp_path / "out", 9, **options)
     result = train(tiny_base, tmp_path / "out", resume=True, **options)
@@ -100,11 +102,8 @@ def test_signal_stops_after_a_checkpoint(
     number: signal.Signals,
 ) -> None:
     """The step is finished and saved, whatever save_steps says; the message is a command that goes on."""
-    with (
-        killed_runs.about_to(4, IN_STEP[0], lambda: told.append(signal.raise_signal(number)) if not told else None),
-        pytest.raises(SystemExit if number == signal.SIGTERM else KeyboardInterrupt) as ended,
-    ):
-        told: list[None] = []
+    stop = killed_runs.about_to(4, IN_STEP[0], lambda: signal.raise_signal(number))
+    with stop, pytest.raises(SystemExit if number == signal.SIGTERM else KeyboardInterrupt) as ended:
         train(tiny_base, tmp_path / "out", save_steps=0)
     printed = capsys.readouterr().out
     result = train(tiny_base, tmp_path / "out", save_steps=0, resume=True)
@@ -151,20 +150,15 @@ def test_full_disk_does_not_end_the_run(
 
 @pytest.mark.parametrize(("save_steps", "said"), [(0, "; nothing could be kept"), (2, "; kept is step 2 of 12; go on")])
 def test_stop_says_what_is_kept(
-    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    save_steps: int, said: str,
-) -> None:  # fmt: skip
+    tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], save_steps: int, said: str
+) -> None:
     """Where the last checkpoint could not be sealed, the one before it is named, or that there is none."""
-    real = going_on.seal_step
 
-    def seal(saved: Any) -> None:  # noqa: ANN401
-        if saved.step > 2:
-            raise OSError
-        real(saved)
+    def fill_the_disk() -> None:
+        raise OSError
 
-    monkeypatch.setattr(going_on, "seal_step", seal)
     stop = killed_runs.about_to(3, IN_STEP[1], lambda: signal.raise_signal(signal.SIGTERM))
-    with stop, pytest.raises(SystemExit):
+    with stop, killed_runs.about_to(3, IN_SAVE[2], fill_the_disk), pytest.raises(SystemExit):
         train(tiny_base, tmp_path / "out", save_steps=save_steps)
 
     assert f"stopped at step 3 of 12{said}" in capsys.readouterr().out
@@ -181,38 +175,29 @@ def test_checkpoint_asks_no_hub_and_holds_no_embedding(tiny_base: Path, tmp_path
     }
 
 
-def test_processes_agree_on_when_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_agree_on_when_to_stop() -> None:
     """One process that was told stops all, after the same step."""
+    several = SimpleNamespace(
+        args=SimpleNamespace(world_size=2, device="cpu"),
+        accelerator=SimpleNamespace(gather=lambda mine: torch.cat([mine, torch.tensor([15])])),
+    )
+    told = Told()
+    keeper = going_on.StepKeeper(several, None, told, 0)
+    control = SimpleNamespace()
+    keeper.on_step_end(None, SimpleNamespace(global_step=3, max_steps=9), control)
 
-    class Several:
-        """A Trainer of two processes, of which the other one was told."""
-
-        class args:  # noqa: N801, D106
-            world_size, device = 2, "cpu"
-
-        class accelerator:  # noqa: N801, D106
-            gather = staticmethod(lambda mine: torch.cat([mine, torch.tensor([15])]))
-
-    told = going_on.note_signals()
-    with told as noted:
-        keeper = going_on.StepKeeper(Several(), None, noted, 0)
-        state, control = (type("Any", (), fields)() for fields in ({"global_step": 3, "max_steps": 9}, {}))
-        keeper.on_step_end(None, state, control)
-
-    assert (noted.signal, control.should_save, control.should_training_stop) == (15, True, True)
+    assert (told.signal, control.should_save, control.should_training_stop) == (15, True, True)
 
 
 def test_process_that_does_not_lead_seals_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It writes its random state, and leaves the seal to the one that leads."""
     monkeypatch.setattr(Trainer, "_save_checkpoint", lambda *_: None)
-    monkeypatch.setattr(going_on, "seal_step", lambda _: pytest.fail("sealed"))
+    monkeypatch.setattr("homework.going_on.seal_step", lambda _: pytest.fail("sealed"))
     trainer = going_on.ResumableTrainer.__new__(going_on.ResumableTrainer)
     waited: list[bool] = []
-    trainer.args = type("Args", (), {"should_save": False, "output_dir": str(tmp_path)})()
-    trainer.state = type("State", (), {"global_step": 2, "max_steps": 9})()
-    trainer.accelerator = type(
-        "Accelerator", (), {"gather": lambda _, loss: loss, "wait_for_everyone": lambda _: waited.append(True)}
-    )()
+    trainer.args = SimpleNamespace(should_save=False, output_dir=str(tmp_path))
+    trainer.state = SimpleNamespace(global_step=2, max_steps=9)
+    trainer.accelerator = SimpleNamespace(gather=lambda loss: loss, wait_for_everyone=lambda: waited.append(True))
     trainer._tr_loss, trainer._globalstep_last_logged = torch.tensor(1.0), 1
     trainer._save_checkpoint(None, None)
     trainer._save(str(tmp_path))
@@ -224,7 +209,7 @@ def test_process_that_does_not_lead_seals_nothing(monkeypatch: pytest.MonkeyPatc
 def test_time_left_counts_the_steps_of_this_process() -> None:
     """A run that goes on at step 90 of 100 with a second a step has five to go after five."""
     lines = training.StepLines()
-    state = type("State", (), {"global_step": 90, "max_steps": 100})()
+    state = SimpleNamespace(global_step=90, max_steps=100)
     lines.on_train_begin(None, state, None)
     lines.started -= 5
     state.global_step = 95
@@ -236,7 +221,10 @@ def test_time_left_counts_the_steps_of_this_process() -> None:
     assert said[0].endswith("   5 s left")
 
 
-@pytest.mark.parametrize("found", [FailureFound(failed("nan-grad-norm", "guard", "NaN", {"grad_norm": "nan"}, step=6)), None], ids=["finding", "NaN at the end"]
+@pytest.mark.parametrize(
+    "found",
+    [FailureFound(failed("nan-grad-norm", "guard", "NaN", {"grad_norm": "nan"}, step=6)), None],
+    ids=["finding", "NaN at the end"],
 )
 def test_run_that_failed_is_not_kept(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: FailureFound | None
