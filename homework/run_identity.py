@@ -80,7 +80,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 def _shown(value: object) -> str:
     text = str(value)
     is_hash = len(text) == hashlib.sha256().digest_size * 2 and not text.strip("0123456789abcdef")
-    return f"{text[:SHOWN]}..." if is_hash else text or "''"
+    return text[:SHOWN] if is_hash else text or "''"
 
 
 def _hash_items(items: TokenizedDataset) -> str:

@@ -162,9 +162,22 @@ def test_stop_says_what_is_kept(
         train(tiny_base, tmp_path / "out", save_steps=save_steps)
 
     assert f"stopped at step 3 of 12{said}" in capsys.readouterr().out
+    assert "checkpoint-3" not in kept(tmp_path / "out")
 
 
-def test_checkpoint_asks_no_hub_and_holds_no_embedding(tiny_base: Path, tmp_path: Path) -> None:
+def test_checkpoint_asks_no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PEFT would, about a base with a hub's name, to see whether its embeddings were changed."""
+    monkeypatch.setattr("peft.utils.save_and_load.check_file_exists_on_hf_hub", lambda *_, **__: pytest.fail("asked"))
+    trainer = going_on.ResumableTrainer.__new__(going_on.ResumableTrainer)
+    trainer.args = SimpleNamespace(should_save=True)
+    trainer.model = support.tiny_adapter()
+    trainer.model.peft_config["default"].base_model_name_or_path = "somebody/model"
+    trainer._save(str(tmp_path))
+
+    assert (tmp_path / WEIGHTS).exists()
+
+
+def test_checkpoint_holds_all_that_is_needed(tiny_base: Path, tmp_path: Path) -> None:
     """Adapter, optimizer, schedule, random states, the Trainer's state, and the seal."""
     train_killed(tiny_base, tmp_path / "out", 3)
     names = {path.name for path in (tmp_path / "out.unfinished" / "checkpoint-2").iterdir()}

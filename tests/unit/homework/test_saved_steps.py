@@ -130,3 +130,13 @@ def test_loss_keeps_every_bit(tmp_path: Path) -> None:
         assert found
         assert found.loss == loss
         assert json.loads((folder / COMPLETE).read_text())["step"] == step
+
+
+def test_files_get_ordinary_modes(tmp_path: Path) -> None:
+    """Written through to the disk; safetensors writes what only its owner can read."""
+    folder = save(tmp_path, 1, sealed=False).folder
+    usual = (folder / "optimizer.pt").stat().st_mode
+    (folder / "optimizer.pt").chmod(0o600)
+    seal_step(SavedStep(folder, 1, 9, 0.0, 0))
+
+    assert (folder / "optimizer.pt").stat().st_mode == usual
