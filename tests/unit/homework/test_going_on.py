@@ -21,6 +21,7 @@ from transformers import Trainer
 from homework import going_on, training
 from homework.adapter_files import read_manifest
 from homework.errors import TrainingFailed
+from homework.unfinished import claim_run
 from unsilent.outcome import FailureFound, failed
 from unsilent.termination import Told
 
@@ -217,6 +218,22 @@ def test_process_that_does_not_lead_seals_nothing(monkeypatch: pytest.MonkeyPatc
 
     assert waited == [True]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_process_that_does_not_lead_stops_without_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is kept is said once, by the process that leads."""
+    trainer = SimpleNamespace(
+        args=SimpleNamespace(should_save=False),
+        state=SimpleNamespace(global_step=3, max_steps=9),
+        accelerator=SimpleNamespace(wait_for_everyone=lambda: None),
+        add_callback=lambda _: None,
+        train=lambda **_: signal.raise_signal(signal.SIGTERM),
+    )
+    with claim_run(tmp_path / "out", resume=False, overwrite=False, leads=False) as run, pytest.raises(SystemExit):
+        going_on.train_on(trainer, run, save_steps=0, again="go on")
+
+    assert capsys.readouterr().out == ""
+    assert trainer.args.output_dir == str(tmp_path / "out.unfinished")
 
 
 def test_time_left_counts_the_steps_of_this_process() -> None:
