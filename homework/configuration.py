@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -27,6 +28,8 @@ def option(default: Any, text: str) -> Any:  # noqa: ANN401 - a field of any typ
 @dataclass(frozen=True)
 class TrainingConfig:
     """Every choice of a run; the defaults are those that docs/LOG.md found best on a dev part of train."""
+
+    program = "sft"
 
     output_dir: str = option("sft_model", "folder of the adapter; a bare name lies in homework/")
     overwrite: bool = option(False, "replace a trained adapter in output_dir once the new one is whole")
@@ -48,6 +51,8 @@ class TrainingConfig:
     use_fp32_for_training: bool = option(False, "the reports' name for base_dtype fp32")
     micro_batch_size: int = option(0, "rows a forward pass; 0: by device")
     effective_batch: int = option(EFFECTIVE_BATCH, "rows an optimizer step")
+    save_steps: int = option(50, "optimizer steps between two checkpoints; 0: only when told to end (SIGTERM, Ctrl-C)")
+    resume: bool = option(False, "go on with the unfinished run in <output_dir>.unfinished, and only as the same run")
     logging_steps: int = option(0, "steps between two records of the log; 0: max(1, 10 // accumulation)")
     gradient_checkpointing: bool = option(False, "recompute activations: less memory, a third slower")
     seed: int = option(42, "of the adapter, the order of rows and their variations")
@@ -56,7 +61,7 @@ class TrainingConfig:
         """Refuse values that no run could use, before anything is loaded."""
         for name in ("epochs", "rank", "max_length"):
             _must(self, getattr(self, name) >= 1, name, "at least 1")
-        for name in ("max_steps", "warmup_steps", "logging_steps", "seed"):
+        for name in ("max_steps", "warmup_steps", "save_steps", "logging_steps", "seed"):
             _must(self, getattr(self, name) >= 0, name, "0 or more")
         _must(self, self.seed < 2**32, "seed", "below 2**32")
         for name in ("lr", "weight_decay", "max_grad_norm"):
@@ -84,10 +89,23 @@ class TrainingConfig:
                 )
         return cls(**{"output_dir": output_dir, **options})
 
+    @property
+    def command(self) -> str:
+        """What to type for this run."""
+        words = [f"python -m homework.{self.program} train"]
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                flag = f"--{field.name}" if value is not False else f"--no_{field.name}"
+                words.append(flag if isinstance(value, bool) else f"{flag} {shlex.quote(str(value))}")
+        return " ".join(words)
+
 
 @dataclass(frozen=True)
 class RFTConfig(TrainingConfig):
     """Every choice of an RFT run; what differs from SFT are the rows and how often they are seen."""
+
+    program = "rft"
 
     output_dir: str = option("rft_model", "folder of the adapter; a bare name lies in homework/")
     split: str = option("rft", "rows with reasoning: data/<split>.json, made by python -m homework.datagen")

@@ -17,6 +17,7 @@ hints, there rationalization).
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ from .samplers import COMMAND, hinted_sampler, round_folder, sampler_of_round
 from .samples import choose_rows, count_rejected, files_of, text_of, why_not
 from .sampling_progress import Progress
 from .training import train
+from .unfinished import is_begun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -258,7 +260,10 @@ class _Job:
         if before and before[-1] == _weights_hash(folder):
             return
         config = self.training[number]
-        train(config, format_example, RFTModel, source=with_plain(rows, Dataset("train").rows, config))
+        if is_begun(folder) and not self.config.overwrite:
+            config = replace(config, resume=True)
+        source = with_plain(rows, Dataset("train").rows, config)
+        train(config, format_example, RFTModel, source=source, again="the same command goes on")
         self.journal.add([{"round": number, "trained": _weights_hash(folder)}])
 
 

@@ -66,5 +66,9 @@ class RowsUnusable(BadInput):
     """Rows that cannot be trained on: empty, or cut before their first supervised token."""
 
 
+class RunRefused(BadInput):
+    """An unfinished run that cannot be gone on with, or that beginning anew would lose."""
+
+
 class TrainingFailed(BadInput):
     """A run that ended without a usable adapter."""

@@ -55,10 +55,11 @@ def write_through(folder: Path) -> None:
     for path in [*folder.rglob("*"), folder]:
         if path.is_file():
             path.chmod(0o666 & ~mask)
-        _sync(path)
+        sync(path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -72,9 +73,9 @@ def replace_file(path: Path, content: bytes) -> None:
     made = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         made.write_bytes(content)
-        _sync(made)
+        sync(made)
         made.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         made.unlink(missing_ok=True)
 
@@ -101,12 +102,12 @@ def put_in_place(made: Path, folder: Path, *, replace: bool) -> Path | None:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
         else:
-            _sync(folder.parent)
+            sync(folder.parent)
             return None
         if not replace:
             raise FileExistsError(errno.EEXIST, "something was saved there meanwhile", str(folder))
         if _exchange(made, folder):
-            _sync(folder.parent)
+            sync(folder.parent)
             return made
         old = made.with_name(f"old-{attempt}")
         with contextlib.suppress(FileNotFoundError):  # another process was between its two renames
@@ -118,7 +119,7 @@ def put_in_place(made: Path, folder: Path, *, replace: bool) -> Path | None:
                     old.rename(folder)
                     raise
             else:
-                _sync(folder.parent)
+                sync(folder.parent)
                 return old
     raise OSError(errno.EBUSY, f"lost the place {ATTEMPTS} times to other processes", str(folder))
 

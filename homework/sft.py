@@ -103,11 +103,11 @@ def train_and_test(config: TrainingConfig) -> TrainingResult:
     return result
 
 
-def train_only(config: TrainingConfig) -> TrainingResult:
-    """Train and save."""
+def train_only(config: TrainingConfig, *, again: str = "") -> TrainingResult:
+    """Train and save; ``again`` is what a run that was told to end says about going on."""
     from .training import train  # noqa: PLC0415
 
-    return train(config, format_example, SFTModel)
+    return train(config, format_example, SFTModel, again=again)
 
 
 def test_model(
@@ -158,7 +158,7 @@ def smoke(checkpoint: str = "") -> None:
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "smoke"
-        result = train_only(_smoke_config(folder, checkpoint))
+        result = train_only(_smoke_config(folder, checkpoint), again="nothing is kept of a smoke run")
         losses = [record["loss"] for record in result.log]
         _must(losses[-1] < losses[0], "the loss to fall", f"{losses[0]:.4f} at first, {losses[-1]:.4f} at last")
         questions = [str(row[0]) for row in Dataset("train").rows[:SMOKE_SAMPLES]]

@@ -11,14 +11,15 @@ its reason, and written beside the adapter.
 from __future__ import annotations
 
 import math
+import os
 import random
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from unsilent.guard import TrainingGuard
@@ -35,9 +36,12 @@ from .curves import draw_curves
 from .data import Dataset, split_dev
 from .devices import BF16_CAPABILITY, default_device
 from .errors import RowsUnusable, TrainingFailed
+from .going_on import ResumableTrainer, train_on
 from .precision import Precision, choose_precision, dtype_named
+from .run_identity import describe_circumstances, identify
 from .run_record import check_plan, describe_stop, describe_training
 from .tokens import Collator, TokenizedDataset
+from .unfinished import claim_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
 
     from .base_llm import BaseLLM
     from .data import Row
+    from .unfinished import UnfinishedRun
 
 TARGETS = "all-linear"
 PARITY_PROMPTS = 4  # whose logits the manifest keeps, for comparison after loading
@@ -98,14 +103,19 @@ def train(
     format_fn: Callable[..., dict[str, str]],
     model_class: type[BaseLLM],
     source: Sequence[Row] | None = None,
+    *,
+    again: str = "",
 ) -> TrainingResult:
     """Train an adapter and save it.
+
+    A run that was stopped or killed is kept beside the output, and goes on with ``config.resume``.
 
     Args:
         config: Every choice.
         format_fn: Turns a row into prompt and completion.
         model_class: Loads the base; its prompt is what ``format_fn`` must produce.
         source: Rows to train on; None takes those of ``config.split``, without the dev part where that is wished.
+        again: What a run that was told to end says about going on; empty: the command with ``--resume``.
 
     Returns:
         The folder and the log of the run.
@@ -114,10 +124,27 @@ def train(
         BadInput: Options, rows, base or output folder that cannot be used; raised before training begins.
         FailureFound: A check stopped the run; the adapter as it was before that step is kept, and the place is printed.
         TrainingFailed: The loss or the gradient norm was not finite at the end.
+        SystemExit: SIGTERM has ended it, after a step and a checkpoint; KeyboardInterrupt: Ctrl-C, likewise.
     """
     config = with_environment(config)
     folder = locate(config.output_dir).resolve()
     claim_output(folder, overwrite=config.overwrite)
+    again = again or f"go on with: {replace(config, resume=True).command}"
+    leads = os.environ.get("RANK", "0") == "0"
+    with claim_run(folder, resume=config.resume, overwrite=config.overwrite, leads=leads) as run:
+        return _train(config, format_fn, model_class, source, folder, run, again)
+
+
+def _train(  # noqa: PLR0913, PLR0917 - what train takes, and where it goes
+    config: TrainingConfig,
+    format_fn: Callable[..., dict[str, str]],
+    model_class: type[BaseLLM],
+    source: Sequence[Row] | None,
+    folder: Path,
+    run: UnfinishedRun,
+    again: str,
+) -> TrainingResult:
+    """Do it, in a place that is claimed."""
     data = Dataset(config.split)
     if source is None:
         source = split_dev(data.rows)[0] if config.dev else data.rows
@@ -150,19 +177,20 @@ def train(
         }
     )
     plan = check_plan(llm, items, config, precision, batch)
+    run.begin(identify(config, llm, items, precision, batch, data), describe_circumstances(llm))
     trainer = _make_trainer(llm, items, config, precision, batch)
     guard = TrainingGuard().attach(trainer)
     started = time.monotonic()
     stop: FailureFound | None = None
     try:
-        trainer.train()
+        told = train_on(trainer, run, save_steps=config.save_steps, again=again)
     except FailureFound as found:
         stop = found
     seconds = time.monotonic() - started
     log = [record for record in trainer.state.log_history if "loss" in record]
     # Trainer has wrapped the forward pass in autocast; answers are computed without
     llm.model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
-    record = describe_training(config, llm, precision, batch, data, log)
+    record = describe_training(config, llm, precision, batch, data, log) | {"resumed": run.resumed}
     llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
     if stop:
         print(f"stopped:     {_keep(llm.model, folder, record | describe_stop(stop), trainer.state.global_step)}")
@@ -180,6 +208,10 @@ def train(
     verdicts = [outcome.as_json() for outcome in (*plan, *guard.report.outcomes)]
     manifest = record | {"verdicts": verdicts, "logits": logits}
     save_adapter(llm.model, folder, manifest, {CURVE: draw_curves(log)}, overwrite=config.overwrite)
+    if told.signal:
+        run.remove()
+        print(f"told to end at the last step: trained and saved to {folder}, and not tested", flush=True)
+        told.end()
     return TrainingResult(folder, log, seconds)
 
 
@@ -198,11 +230,11 @@ def _load_base(config: TrainingConfig, model_class: type[BaseLLM]) -> tuple[Base
 
 def _make_trainer(
     llm: BaseLLM, items: TokenizedDataset, config: TrainingConfig, precision: Precision, batch: BatchPlan
-) -> Trainer:
+) -> ResumableTrainer:
     on_gpu = llm.device.type == "cuda"
     arguments = TrainingArguments(
-        output_dir=tempfile.gettempdir(),  # nothing is written there: the adapter is saved by adapter_store
-        save_strategy="no",
+        output_dir=tempfile.gettempdir(),  # train_on says where checkpoints go; the adapter is saved by adapter_store
+        save_strategy="no",  # StepKeeper says when
         report_to="none",
         num_train_epochs=1,  # the rows already hold every pass
         max_steps=config.max_steps or -1,
@@ -227,7 +259,7 @@ def _make_trainer(
         data_seed=config.seed,
     )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # noqa: SLF001 - several would be wrapped in DataParallel, which cuts our index tensors
-    trainer = Trainer(
+    trainer = ResumableTrainer(
         model=llm.model,
         args=arguments,
         train_dataset=items,
@@ -248,11 +280,13 @@ class StepLines(TrainerCallback):  # type: ignore[misc] # transformers' base cla
     def __init__(self) -> None:
         """Start without a clock; it starts with the run."""
         self.started = 0.0
+        self.first_step = 0
         self.next_step = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: object) -> None:  # noqa: ANN401, ARG002
-        """Start the clock."""
+        """Start the clock, at the step at which a run goes on."""
         self.started = time.monotonic()
+        self.first_step = state.global_step
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: object) -> None:  # noqa: ANN401, ARG002
         """Have the last step logged, however short the run: a NaN there must be seen before anything is saved."""
@@ -272,7 +306,7 @@ class StepLines(TrainerCallback):  # type: ignore[misc] # transformers' base cla
         if not logs or "loss" not in logs or (step < self.next_step and step < last):
             return
         self.next_step = step + max(1, last // self.LINES)
-        left = (time.monotonic() - self.started) / step * (last - step)
+        left = (time.monotonic() - self.started) / (step - self.first_step) * (last - step)
         print(
             f"step {step:>4}/{last}  loss {logs['loss']:.4f}  grad_norm {logs['grad_norm']:.3f}  "
             f"lr {logs['learning_rate']:.2e}  {left:4.0f} s left",

@@ -207,6 +207,19 @@ def train_for_copies(base: Path, folder: Path) -> Path:
     return folder / "sft"
 
 
+TINY_SETTINGS: dict[str, Any] = {  # a few steps on the tiny base
+    "precision": "fp32",
+    "epochs": 1,
+    "max_steps": 4,
+    "max_length": 200,
+    "rank": 4,
+    "effective_batch": 8,
+    "lr": 1e-2,
+    "warmup_steps": 0,
+    "logging_steps": 1,
+}
+
+
 class CannedLLM:
     """Answers from a list, in order; for code that judges answers."""
 
@@ -270,19 +283,9 @@ def train_tiny(base: Path, output_dir: Path, **options: Any) -> Any:  # noqa: AN
     from homework import sft
     from homework.configuration import TrainingConfig
 
-    settings: dict[str, Any] = {
-        "checkpoint": str(base),
-        "precision": "fp32",
-        "epochs": 1,
-        "max_steps": 4,
-        "max_length": 200,
-        "rank": 4,
-        "effective_batch": 8,
-        "lr": 1e-2,
-        "warmup_steps": 0,
-        "logging_steps": 1,
-    }
-    return sft.train_only(TrainingConfig.from_options(str(output_dir), settings | options))
+    return sft.train_only(
+        TrainingConfig.from_options(str(output_dir), {**TINY_SETTINGS, "checkpoint": str(base), **options})
+    )
 
 
 def write_reasoning_base(folder: Path, steps: int = 40) -> Path:

@@ -41,6 +41,7 @@ _FOLDERS = (
     (re.compile(r"wandb|mlruns"), "records of experiments"),
     (re.compile(r"node_modules"), ENVIRONMENT),
     (re.compile(r"__MACOSX"), "a leftover of a file manager"),
+    (re.compile(r".+\.unfinished"), "a training run that is not finished"),
     (re.compile(r".+\.(kept|stopped|replaced)-\w{8}"), "an adapter that was kept beside the trained one"),
 )
 # Of files: keys and passwords as they are commonly named.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from homework import sft
-from homework.configuration import TrainingConfig, with_environment
+from homework import command_line, sft
+from homework.configuration import RFTConfig, TrainingConfig, with_environment
 from homework.errors import OptionInvalid
 
 
@@ -28,6 +29,7 @@ def test_defaults_are_possible() -> None:
         ({"lr": math.nan}, "lr to be finite"),
         ({"lr": -1.0}, "lr to be finite"),
         ({"max_steps": -5}, "max_steps to be 0 or more"),
+        ({"save_steps": -1}, "save_steps to be 0 or more"),
         ({"seed": 2**33}, "seed to be below"),
         ({"way_back": 2.0}, "way_back to be between"),
         ({"base_dtype": "bf16", "use_fp32_for_training": True}, "base_dtype"),
@@ -90,3 +92,28 @@ def test_environment_is_checked(
 
     with pytest.raises(OptionInvalid, match=message):
         with_environment(TrainingConfig(**options))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        TrainingConfig(),
+        TrainingConfig(output_dir="my models/it's", lr=1e-5, overwrite=True, resume=True, max_steps=7),
+        RFTConfig(output_dir="x", plain=False, split="/a b/rft.json"),
+    ],
+    ids=["defaults", "quotes", "rft"],
+)
+def test_command_of_a_run_gives_the_same_run(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is printed can be typed."""
+    words = shlex.split(config.command)
+    read: list[TrainingConfig] = []
+
+    def train(config: Any) -> None:  # noqa: ANN401
+        read.append(config)
+
+    train.__annotations__["config"] = type(config)
+    monkeypatch.setattr("sys.argv", ["program", *words[3:]])
+    assert command_line.call({"train": train}, prog=words[2]) == 0
+
+    assert read == [config]
+    assert words[:4] == ["python", "-m", f"homework.{type(config).__name__[:3].lower().replace('tra', 'sft')}", "train"]

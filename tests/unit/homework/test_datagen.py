@@ -12,13 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import killed_runs
 import pytest
 import support
+from killed_runs import IN_STEP
 
 from homework import datagen, samplers
 from homework.configuration import RFTConfig, SamplingConfig
 from homework.cot import CoTModel
-from homework.data import Dataset, Row
+from homework.data import Dataset
 from homework.errors import OptionInvalid, OutputRefused
 from homework.journal import Journal, journal_of
 from homework.rft import RFTModel
@@ -272,15 +274,32 @@ def test_damaged_round_adapter_is_trained_again(reasoning_home: Path, monkeypatc
     monkeypatch.setenv("SFT_PRECISION", "auto")
     trained: list[str] = []
 
-    def train_otherwise(config: RFTConfig, format_fn: Any, model_class: type[RFTModel], source: list[Row]) -> None:  # noqa: ANN401
+    def train_otherwise(config: RFTConfig, *what: Any, **how: Any) -> None:  # noqa: ANN401
         trained.append(config.output_dir)
-        train(dataclasses.replace(config, seed=7), format_fn, model_class, source)
+        train(dataclasses.replace(config, seed=7), *what, **how)
 
     monkeypatch.setattr(datagen, "train", train_otherwise)
     with pytest.raises(OutputRefused, match="Expected the model that round 2 began with, but got model"):
         datagen.sample_rows(output, TWO_ROUNDS)
 
     assert trained == [str(samplers.round_folder(output, 1))]
+
+
+def test_training_of_a_round_goes_on(
+    reasoning_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Told to end while a round's adapter is trained, the same command goes on; --overwrite begins anew."""
+    monkeypatch.setenv("SFT_PRECISION", "fp32")
+    output, said = reasoning_home / "rft.json", []
+    for number, config in enumerate((TWO_ROUNDS, TWO_ROUNDS, dataclasses.replace(TWO_ROUNDS, overwrite=True))):
+        stop = killed_runs.about_to(5 + number, IN_STEP[1], lambda: signal.raise_signal(signal.SIGTERM))
+        with stop, pytest.raises(SystemExit):
+            datagen.sample_rows(output, config)
+        said.append(capsys.readouterr().out)
+
+    assert "stopped at step 5 of" in said[0]
+    assert "the same command goes on" in said[0]
+    assert ["resume:      from step" in text for text in said] == [False, True, False]
 
 
 def test_other_base_does_not_go_on(reasoning_home: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -259,7 +259,7 @@ def test_smoke_fails_loudly(
 ) -> None:
     """A loss that does not fall, or an adapter that gives no number, is no success."""
     log = [{"loss": loss} for loss in losses]
-    monkeypatch.setattr(sft, "train_only", lambda config: TrainingResult(Path(config.output_dir), log, 1.0))
+    monkeypatch.setattr(sft, "train_only", lambda config, **_: TrainingResult(Path(config.output_dir), log, 1.0))
     monkeypatch.setattr(sft, "load", lambda folder: support.CannedLLM(answers))
 
     with pytest.raises(TrainingFailed, match=message):

@@ -242,7 +242,7 @@ def test_new_gpus_get_tf32_and_one_device(tiny_base: Path, tmp_path: Path, monke
             """Nothing to remove."""
 
     monkeypatch.setattr(training, "TrainingArguments", Recorded)
-    monkeypatch.setattr(training, "Trainer", NoTrainer)
+    monkeypatch.setattr(training, "ResumableTrainer", NoTrainer)
     llm = sft.SFTModel(str(tiny_base), device="cpu")
     llm.device = torch.device("cuda")
     items = tokens.TokenizedDataset(llm.tokenizer, [], sft.format_example)

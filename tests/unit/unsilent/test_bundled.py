@@ -44,6 +44,7 @@ def test_package_is_bundled_whole(folder: Path) -> None:
         ("tmp-checkpoint-500/optimizer.pt", "a checkpoint of a training run"),
         ("checkpoint-final/adapter_model.safetensors", "a checkpoint of a training run"),
         ("sft_model/checkpoints/a/adapter_model.safetensors", "a checkpoint of a training run"),
+        ("sft_model.unfinished/run.json", "a training run that is not finished"),
         ("wandb/run-1/x.wandb", "records of experiments"),
         ("mlruns/0/meta.yaml", "records of experiments"),
         ("node_modules/a/index.js", "an environment"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import gated
 import pytest
 
-from unsilent.termination import EXIT_TERMINATED, tidy_on_sigterm
+from unsilent.termination import EXIT_TERMINATED, note_signals, tidy_on_sigterm
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60  # seconds until a program has begun, or ended: it takes two on an idle machine
@@ -101,3 +101,67 @@ def test_other_threads_are_left_alone() -> None:
     thread.join()
 
     assert seen == [signal.SIG_DFL]
+
+
+@pytest.mark.parametrize(
+    ("number", "ends_as"),
+    [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)],
+    ids=["SIGTERM", "Ctrl-C"],
+)
+def test_signal_is_noted_and_obeyed_later(number: signal.Signals, ends_as: type[BaseException]) -> None:
+    """Nothing is interrupted; ended is as the signal would have ended it, and what it means is as before."""
+    before = signal.getsignal(number)
+    with note_signals() as told:
+        untold = told.signal
+        signal.raise_signal(number)
+
+    with pytest.raises(ends_as):
+        told.end()
+    assert (untold, told.signal) == (0, number)
+    assert signal.getsignal(number) is before
+
+
+def test_second_signal_ends_a_program_at_once() -> None:
+    """Within a program as its command line runs it: with everything put away, and status 143."""
+    done = []
+
+    def program() -> None:
+        with tidy_on_sigterm(), note_signals():
+            signal.raise_signal(signal.SIGTERM)
+            done.append("the step")
+            signal.raise_signal(signal.SIGTERM)
+            done.append("another step")
+
+    with pytest.raises(SystemExit) as ended:
+        program()
+
+    assert (ended.value.code, done) == (143, ["the step"])
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_handler_of_somebody_else_is_not_replaced() -> None:
+    """Who handles a signal already knows why."""
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append("theirs"))
+    try:
+        with note_signals() as told:
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert (seen, told.signal) == (["theirs"], 0)
+
+
+def test_signals_cannot_be_noted_in_other_threads() -> None:
+    """There a loop goes on as it did, and the process ends as before."""
+    seen = []
+
+    def work() -> None:
+        with note_signals() as told:
+            seen.append((told.signal, signal.getsignal(signal.SIGTERM)))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+    assert seen == [(0, signal.SIG_DFL)]
