@@ -1,9 +1,9 @@
 """The checkpoint that a run goes on from, as it lies on disk: is all there, and is it what the model holds now?
 
-What Trainer does in silence, transformers 5.23: without ``optimizer.pt`` or without ``scheduler.pt`` it restores neither,
-and the warm-up begins again; without ``rng_state.pth`` dropout is another; an adapter is loaded under the configuration
-of the model, whatever ``adapter_config.json`` says. No pickle is opened here: ``training_args.bin`` is one, and the
-``.pt`` files are only looked for.
+What Trainer does in silence, transformers 5.23: without ``optimizer.pt`` or without ``scheduler.pt`` it restores
+neither, and the warm-up begins again; without ``rng_state.pth`` dropout is another; an adapter is loaded under the
+configuration of the model, whatever ``adapter_config.json`` says. No pickle is opened here: ``training_args.bin`` is
+one, and the ``.pt`` files are only looked for.
 """
 
 from __future__ import annotations
@@ -130,9 +130,8 @@ def _compare(checkpoint: Path, model: Any) -> dict[str, bool] | None:  # noqa: A
     own = {name: value for name, value in disk.items() if name in held or "lora_" in name}
     if not own or any(weight.numel() == 0 for weight in held.values()):  # shards are elsewhere
         return None
-    return {
-        name: name in held and bool((held[name].detach().to("cpu", value.dtype) == value).all())
-        if name not in held or held[name].shape == value.shape
-        else False
-        for name, value in own.items()
-    }
+    same = dict.fromkeys(held.keys() | own.keys(), False)
+    for name in held.keys() & own.keys():
+        if held[name].shape == own[name].shape:
+            same[name] = bool((held[name].detach().to("cpu", own[name].dtype) == own[name]).all())
+    return same

@@ -49,6 +49,7 @@ EFFECTS: Mapping[str, str] = {
     "rows_per_step": "steps skip other rows than were seen, and each step weighs otherwise",
     "base": "the adapter was trained on other weights",
     "base_dtype": "the base computes in another precision",
+    "trained": "the optimizer's state belongs to other weights",
     "precision": "the forward pass computes in another precision",
     "learning_rate": "Trainer restores the old one and ignores this one",
     "schedule": "the learning rate leaves the line it was on",
@@ -208,8 +209,8 @@ def _compare_schedule(run: Resumed, found: Findings) -> None:
     ended = old_length <= run.global_step if old_length else all(was == 0 for _, was in off)
     if off and ended:
         found.noticed.append(
-            f"a run that had ended goes on: its schedule is stretched, and the learning rate leaps from {off[0][1]:.3g} "
-            f"to {off[0][0]:.3g}"
+            "a run that had ended goes on: its schedule is stretched, and the learning rate leaps from "
+            f"{off[0][1]:.3g} to {off[0][0]:.3g}"
         )
     elif off:
         effect = "the schedule is another: max_steps, epochs, warm-up or its kind have changed"
@@ -236,7 +237,7 @@ def _compare_place(run: Resumed, found: Findings) -> None:
         return
     if getattr(run.arguments, "ignore_data_skip", False) and run.epoch % 1 > SAME_PLACE:
         effect = "this epoch begins anew: rows of it are seen twice"
-        found.differences.append(Difference("ignore_data_skip", f"{run.epoch:g} epochs were done", True, effect))
+        found.differences.append(Difference("ignore_data_skip", f"{run.epoch:g} epochs done", "True", effect))
     steps, batches = run.steps_per_epoch
     accumulated = getattr(run.arguments, "gradient_accumulation_steps", None) or 1
     whole, rest = divmod(run.global_step, steps)

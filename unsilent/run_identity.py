@@ -1,4 +1,4 @@
-"""What makes a training run this run and no other, in a few plain values: seed, rows, base, adapter, precision, schedule.
+"""What makes a training run this one and no other, in a few plain values: seed, rows, base, adapter, precision.
 
 A guard keeps them in the ``trainer_state.json`` of each checkpoint, under ``stateful_callbacks``, where transformers
 lets anybody keep something and asks nobody for it: another program that goes on from there ignores them. (A callback
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 KEY = "unsilent"  # under stateful_callbacks
 ROWS = 16  # of the data set, evenly spread: as many as the checks of labels read
 VALUES = 64  # of a tensor, evenly spread; 30 layers of 9 tensors are 17,000 numbers, one small copy from the device
-SETTINGS = (  # of an adapter: what changes its function or its shape; paths and versions do not
-    "peft_type", "r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora", "bias", "target_modules",
-    "modules_to_save", "rank_pattern", "alpha_pattern", "layers_to_transform",
+# Of an adapter: what changes its function. Which modules it is in shows in its tensors; PEFT names them in many ways.
+SETTINGS = (
+    "peft_type", "r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora", "bias", "rank_pattern", "alpha_pattern",
 )  # fmt: skip
 
 
@@ -61,6 +61,7 @@ def describe_run(  # noqa: PLR0913 - what a run is made of
         "rows_per_step": rows_per_step,
         "base": fingerprint(frozen.values(), exact=False) if _is_base_kept(inner) else None,
         "base_dtype": _dtype(frozen.values()),
+        "trained": sum(weight.numel() for weight in inner.parameters() if weight.requires_grad),
         "adapter": adapter_settings(_config(inner)),
         "precision": _precision(arguments),
         "learning_rate": getattr(arguments, "learning_rate", None),
