@@ -135,10 +135,16 @@ def find_log(path: Path) -> RunLog:
 
 
 def _lacking(checkpoint: Path) -> list[str]:
-    """What a resume from a checkpoint would not find: by ``save_only_model`` it is meant so."""
+    """What a resume from a checkpoint with weights would not find; with ``save_only_model`` it is meant so."""
     lacks = [name for name in ("optimizer.pt", "scheduler.pt") if not (checkpoint / name).is_file()]
-    others = any(any(checkpoint.glob(pattern)) for pattern in ("optimizer*", "global_step*", "*optimizer.pt"))
-    if not CHECKPOINT.fullmatch(checkpoint.name) or not lacks or (others and lacks == ["optimizer.pt"]):
+    # shards of FSDP and DeepSpeed have folders of their own
+    has_shards = any(checkpoint.glob("optimizer_*")) or any(checkpoint.glob("global_step*"))
+    if (
+        not lacks
+        or has_shards
+        or not CHECKPOINT.fullmatch(checkpoint.name)
+        or not any(checkpoint.glob("*.safetensors"))
+    ):
         return []
     return [f"without {' and '.join(lacks)}: a resume from it would begin optimizer and schedule anew"]
 
