@@ -160,8 +160,11 @@ class Resumes:
             "highest": self._highest,
         }
         is_steep = before[-2][1] - last >= STEEP * self._steepest
-        if falls_before and falls_after and is_steep and first - last > RISE * self._highest:
-            got = f"a learning rate that leaps from {last:.3g} to {first:.3g} in the middle of its fall"
+        is_dip = first < DROP * last and after[1][1] > after[2][1]  # one record of warm-up
+        begins = after[1][1] if is_dip else first
+        if falls_before and (falls_after or is_dip) and is_steep and begins - last > RISE * self._highest:
+            way = f" by way of {first:.3g}" if is_dip else ""
+            got = f"a learning rate that leaps from {last:.3g} to {begins:.3g}{way} in the middle of its fall"
             self._find(f"{got}: the schedule was not restored, or was stretched", step, evidence)
         elif rises_after and first < DROP * last and _is_same_slope(after, self._opening):
             got = f"a learning rate that drops from {last:.3g} to {first:.3g} and rises as it did at the beginning"

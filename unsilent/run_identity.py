@@ -54,9 +54,10 @@ def describe_run(  # noqa: PLR0913 - what a run is made of
     """
     inner = unwrapped(model)
     frozen = {name: weight for name, weight in inner.named_parameters() if not weight.requires_grad}
+    seed, data_seed = getattr(arguments, "seed", None), getattr(arguments, "data_seed", None)
     found: dict[str, object] = {
-        "seed": getattr(arguments, "seed", None),
-        "data_seed": getattr(arguments, "data_seed", None),
+        "seed": seed,
+        "data_seed": seed if data_seed is None else data_seed,  # as Trainer takes it
         **_rows(dataset),
         "rows_per_step": rows_per_step,
         "base": fingerprint(frozen.values(), exact=False) if _is_base_kept(inner) else None,

@@ -160,7 +160,7 @@ def test_guard_finds_a_run_that_begins_anew(checkpoint: Path) -> None:
 
 
 def test_log_shows_a_warm_up_that_runs_again(tmp_path: Path) -> None:
-    """In the ``trainer_state.json`` of a run that lost its schedule at step 20 of 40; the proper resume shows nothing."""
+    """In the state of a run that lost its schedule at step 20 of 40; a proper resume shows nothing."""
     options: dict[str, Any] = {"max_steps": 40, "warmup_steps": 5, "save_steps": 20, "gradient_accumulation_steps": 1}
     checkpoint = trainers.stop_halfway(tmp_path, **options).with_name("checkpoint-20")
     path = tmp_path / "trainer_state.json"
@@ -198,7 +198,7 @@ HEALTHY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "Adafactor": ({"optim": "adafactor"}, {}),
     "several epochs": ({"gradient_accumulation_steps": 3, "max_steps": 14, "save_steps": 10}, {}),
     "DoRA": ({}, {"use_dora": True}),
-    "modules saved whole": ({}, {"modules_to_save": ["lm_head"]}),
+    "modules saved whole": ({}, {"modules_to_save": ["norm"]}),
 }
 
 
