@@ -123,13 +123,13 @@ def _compare(checkpoint: Path, model: Any) -> dict[str, bool] | None:  # noqa: A
         from peft import get_peft_model_state_dict  # noqa: PLC0415 - only for a run with an adapter
         from safetensors.torch import load_file  # noqa: PLC0415
 
+        if any(weight.numel() == 0 for weight in inner.parameters()):
+            return None  # shards: the rest is elsewhere
         disk = load_file(checkpoint / WEIGHTS)
         held = get_peft_model_state_dict(inner, adapter_name=names[0], save_embedding_layers=False)
     except Exception:  # noqa: BLE001 - a file that nobody can read, a tuner that PEFT cannot save
         return None
     own = {name: value for name, value in disk.items() if name in held or "lora_" in name}
-    if not own or any(weight.numel() == 0 for weight in held.values()):  # shards are elsewhere
-        return None
     same = dict.fromkeys(held.keys() | own.keys(), False)
     for name in held.keys() & own.keys():
         if held[name].shape == own[name].shape:

@@ -16,6 +16,7 @@ import support
 import torch
 import trainers
 
+from unsilent import TrainingGuard
 from unsilent.outcome import FailureFound, Outcome
 from unsilent.runs import read_run
 
@@ -215,7 +216,7 @@ def test_healthy_resumes(tmp_path: Path, options: dict[str, Any], adapter: dict[
 
 def test_other_split_of_the_same_batch_goes_on(checkpoint: Path) -> None:
     """Eight rows at once are the rows of two times four."""
-    options = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1}
+    options: dict[str, Any] = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1}
 
     assert trainers.go_on(checkpoint, **options).guard.report.findings == []
 
@@ -248,7 +249,7 @@ def test_trl_goes_on(tmp_path: Path) -> None:
         for _ in range(2)
     )
     trainers.guarded(first)
-    guard = trainers.TrainingGuard().attach(second)
+    guard = TrainingGuard().attach(second)
     second.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
 
     assert guard.report.findings == []
