@@ -15,7 +15,7 @@ import json
 import random
 from typing import TYPE_CHECKING, Any
 
-from .adapted import active_adapters, adapter_parameters, is_adapted, unwrapped
+from .adapted import active_adapters, is_adapted, unwrapped
 from .child import in_child
 from .randomness import untouched_randomness
 
@@ -115,8 +115,8 @@ def _is_shard(tensor: Any) -> bool:  # noqa: ANN401
 
 
 def fingerprint_trained(model: Any) -> str | None:  # noqa: ANN401
-    """A short hash over the weights of the adapter; without one over all weights that are trained."""
-    return fingerprint(weight for weight in adapter_parameters(model).values() if weight.requires_grad)
+    """A short hash over all weights that are trained."""
+    return fingerprint(weight for weight in unwrapped(model).parameters() if weight.requires_grad)
 
 
 def adapter_settings(config: Mapping[str, Any] | None) -> dict[str, object] | None:
