@@ -247,7 +247,10 @@ def test_padding_is_no_obstacle(text: str, tmp_path: Path) -> None:
 def test_resume_that_jumps_is_found(tmp_path: Path) -> None:
     """A rate that drops into its warm-up again; without rates and with nothing taken twice, nothing can be said."""
     rates = [step / 10 if step < 10 else 1.5 - step / 20 for step in range(1, 21)]
-    text = "".join(f"step {step} loss 2.0 lr {rate:.4f}\n" for step, rate in enumerate([*rates[:18], *rates], 1))
+    lines = [
+        f"step {step} loss {3 - step / 20:.3f} lr {rate:.4f}\n" for step, rate in enumerate([*rates[:18], *rates], 1)
+    ]
+    text = "".join(lines)
     (tmp_path / "log").write_text(text)
     finding = support.only_finding(read_run(tmp_path / "log"))
 
