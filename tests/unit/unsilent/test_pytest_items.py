@@ -122,7 +122,7 @@ def test_k_selects_by_slug(home: pytest.Pytester) -> None:
     done = run(home, "--run-log", "run", "-k", "nan")
 
     done.assert_outcomes(passed=1, failed=1, deselected=5)
-    done.stdout.fnmatch_lines(["run-log run: failed (2 of 6 checks ran)"])
+    done.stdout.fnmatch_lines(["run-log run: failed (2 of 7 checks ran)"])
 
 
 def test_sign_asked_about_alone_fails(home: pytest.Pytester) -> None:
