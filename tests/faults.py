@@ -779,3 +779,44 @@ def split_at_the_limit(path: Path) -> None:
 def raise_rank_in_code(path: Path) -> None:
     """[base-too-large] A rank that the 360M base has no room for."""
     path.write_text(path.read_text().replace("RANK = 32", "RANK = 64"))
+
+
+# What somebody changes between two calls of a training script, in arguments of Trainer and of the adapter.
+BETWEEN_RUNS: dict[str, dict[str, Any]] = {
+    "seed": {"seed": 7},
+    "data_seed": {"data_seed": 7},
+    "rows_per_step": {"gradient_accumulation_steps": 1},
+    "schedule": {"lr_scheduler_type": "cosine"},
+    "max_steps": {"max_steps": 16},
+    "learning_rate": {"learning_rate": 1e-3},
+    "precision": {"bf16": True},
+    "ignore_data_skip": {"ignore_data_skip": True},
+}
+
+
+def change_between_runs(what: str) -> dict[str, Any]:
+    """[resume-mismatch] The same command again, with one option that is not what it was."""
+    return BETWEEN_RUNS[what]
+
+
+def lose_file(checkpoint: Path, name: str) -> None:
+    """[resume-mismatch] A checkpoint is copied without a file, or written with ``save_only_model``."""
+    (checkpoint / name).unlink()
+
+
+def mix_checkpoints(checkpoint: Path, other: Path, name: str) -> None:
+    """[resume-mismatch] One file of a checkpoint is that of another step."""
+    (checkpoint / name).write_bytes((other / name).read_bytes())
+
+
+def forget_step(checkpoint: Path) -> None:
+    """[resume-mismatch] The state says that no step was taken."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text())
+    (checkpoint / "trainer_state.json").write_text(json.dumps(state | {"global_step": 0, "epoch": 0}))
+
+
+def begin_anew_from(checkpoint: Path, base: Any) -> Any:  # noqa: ANN401 - a model, a PEFT model
+    """[resume-mismatch] The adapter of a checkpoint is loaded, and ``train()`` called without it."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(base, checkpoint, is_trainable=True)

@@ -287,6 +287,43 @@ def sft_trainer(rows: list[dict[str, Any]], folder: Path, model: Any = None, **o
     )
 
 
+# A run of one epoch that can be stopped in its middle: it accumulates, warms up, and drops out.
+HALFWAY: dict[str, Any] = {
+    "max_steps": 8,
+    "save_steps": 4,
+    "save_strategy": "steps",
+    "gradient_accumulation_steps": 2,
+    "lr_scheduler_type": "linear",
+    "warmup_steps": 1,
+}
+
+
+def dropping_adapter(**options: Any) -> Any:  # noqa: ANN401 - a PEFT model
+    """LoRA with dropout, so that random states count."""
+    return fresh_adapter(lora_dropout=0.1, **options)
+
+
+def stop_halfway(folder: Path, model: Any = None, rows: Any = None, *, watched: bool = True, **options: Any) -> Path:  # noqa: ANN401
+    """Train eight steps, under a guard or not; the checkpoint of the fourth. That of the eighth lies beside it."""
+    trainer = make_trainer(folder, dropping_adapter() if model is None else model, rows, **HALFWAY | options)
+    trainer.remove_callback(PrinterCallback)
+    if watched:
+        TrainingGuard().attach(trainer)
+    trainer.train()
+    return folder / f"checkpoint-{HALFWAY['save_steps']}"
+
+
+def go_on(checkpoint: Path, model: Any = None, rows: Any = None, *, watched: bool = True, **options: Any) -> Any:  # noqa: ANN401
+    """Resume a run, under a guard that says what it finds or under none; the trainer, with the guard as ``guard``."""
+    settings = HALFWAY | {"save_strategy": "no"} | options
+    trainer = make_trainer(checkpoint.parent, dropping_adapter() if model is None else model, rows, **settings)
+    trainer.remove_callback(PrinterCallback)
+    if watched:
+        trainer.guard = TrainingGuard(rerun=False).attach(trainer)
+    trainer.train(resume_from_checkpoint=str(checkpoint))
+    return trainer
+
+
 def logged(state: Path, *names: str) -> list[tuple[float, ...]]:
     """Values of every step's record in a ``trainer_state.json``."""
     history = json.loads(state.read_text())["log_history"]

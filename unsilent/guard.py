@@ -19,10 +19,12 @@ from transformers import TrainerCallback
 
 from .monitor import WATCHED, OnFinding, StepMonitor
 from .outcome import Report, skipped
+from .run_keeping import RunKeeper, find_checkpoint
 from .wiring import Run, check_wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import torch
 
@@ -58,6 +60,7 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
         self.monitor: StepMonitor | None = None
         self._watching: Any = None  # the monitor, from the beginning of training on
         self._trainer: Any = None
+        self._keeper = RunKeeper()
         self._before: list[Outcome] = []
         self._wrappers: dict[str, _Around] = {}
         self._in_step = False
@@ -77,6 +80,10 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
         self._trainer = trainer
         trainer.train = _Watched(self, trainer, vars(trainer).get("train"))
         return self
+
+    def goes_on_from(self, checkpoint: Path | None) -> None:
+        """Know the checkpoint that the coming run goes on from; None where it begins anew, or that is not seen."""
+        self._keeper.checkpoint = checkpoint
 
     @property
     def report(self) -> Report:
@@ -128,6 +135,7 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
                     has_own_loss=_has_own_loss(self._trainer),
                 )
             )
+            self._before.append(self._keeper.begin(args, state, given, scaled=scaler is not None))
             self.monitor.tell_before(self._before)
         if self._trainer is not None:
             self._wrap("compute_loss", self._seeing_loss)
@@ -147,6 +155,12 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
     def on_optimizer_step(self, *_: object, **__: object) -> None:
         """The optimizer has stepped."""
         self._watching.after_step()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ANN401, ARG002 - transformers
+        """What a checkpoint is about to hold belongs to this step."""
+        self._keeper.before_saving(state, control, given["model"])
+
+    on_epoch_end = on_step_end
 
     def on_train_end(self, *_: object, **__: object) -> None:
         """Settle what would have waited for another step, and let go of everything."""
@@ -236,7 +250,9 @@ class _Watched:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever train takes and returns
         """Train, and take everything away."""
         train = self.before or functools.partial(type(self.trainer).train, self.trainer)
+        self.guard.goes_on_from(find_checkpoint(self.trainer, args, kwargs))
         try:
             return train(*args, **kwargs)
         finally:
             self.guard.let_go()
+            self.guard.goes_on_from(None)

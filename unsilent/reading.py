@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from .resumed_logs import Resumes
 from .trends import Divergence, Explosion, Flatness
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Reading:
     divergence: Divergence = field(default_factory=Divergence)
     explosion: Explosion = field(default_factory=Explosion)
     flatness: Flatness = field(default_factory=Flatness)
+    resumes: Resumes = field(default_factory=Resumes)
 
     def add(self, record: LogRecord) -> None:
         """Take the next record."""
@@ -115,6 +117,8 @@ class Reading:
             self.opening.append(record)
         self._follow_loss(position, record, loss, norm)
         self._follow_norm(position, record, loss, norm)
+        if record.step is not None:
+            self.resumes.add(position, record)
         self.recent.append(record)
 
     def _follow_loss(self, position: int, record: LogRecord, loss: Kind, norm: Kind) -> None:

@@ -110,14 +110,15 @@ def find_log(path: Path) -> RunLog:
     if not path.is_dir():
         raise LogUnusable(f"{path} does not exist; looked for a log file or a folder with {LOOKED_FOR}")
     if (path / STATE).is_file():
-        return RunLog([path / STATE], notes=[f"read {STATE}"])
+        return RunLog([path / STATE], notes=[f"read {STATE}", *_lacking(path)])
     states = {
         int(match[1]): child / STATE
         for child in path.iterdir()
         if (match := CHECKPOINT.fullmatch(child.name)) and (child / STATE).is_file()
     }
     if states:
-        return RunLog([states[max(states)]], notes=[f"read checkpoint-{max(states)}, the last of {len(states)}"])
+        return RunLog([states[max(states)]], notes=[f"read checkpoint-{max(states)}, the last of {len(states)}",
+                                                 *_lacking(states[max(states)].parent)])  # fmt: skip
     # a FIFO of such a name would wait for ever
     events = sorted(filter(Path.is_file, path.rglob("*tfevents*")), key=lambda file: (file.parent, file.name))
     if events:
@@ -131,6 +132,21 @@ def find_log(path: Path) -> RunLog:
                 return RunLog([file], notes=[f"read {file.relative_to(path)}"])
     there = ", ".join(sorted(child.name for child in path.iterdir())[:12]) or "nothing"
     raise LogUnusable(f"{path} holds no run; looked for {LOOKED_FOR}; there is {there}")
+
+
+def _lacking(checkpoint: Path) -> list[str]:
+    """What a resume from a checkpoint with weights would not find; with ``save_only_model`` it is meant so."""
+    lacks = [name for name in ("optimizer.pt", "scheduler.pt") if not (checkpoint / name).is_file()]
+    # shards of FSDP and DeepSpeed have folders of their own
+    has_shards = any(checkpoint.glob("optimizer_*")) or any(checkpoint.glob("global_step*"))
+    if (
+        not lacks
+        or has_shards
+        or not CHECKPOINT.fullmatch(checkpoint.name)
+        or not any(checkpoint.glob("*.safetensors"))
+    ):
+        return []
+    return [f"without {' and '.join(lacks)}: a resume from it would begin optimizer and schedule anew"]
 
 
 def _has_records(file: Path) -> bool:

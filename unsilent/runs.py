@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     from .log_text import LogRecord
 
-SLUGS = ("nan-grad-norm", "zero-loss", "nan-masked", "gradient-explosion", "loss-diverging", "loss-not-decreasing")
+SLUGS = (
+    "nan-grad-norm", "zero-loss", "nan-masked", "gradient-explosion", "loss-diverging", "loss-not-decreasing",
+    "resume-mismatch",
+)  # fmt: skip
 
 SCALER_SKIPS = 20  # a scaler begins at 65536 = 2**16 and halves at each skipped step; a few more are not unheard of
 ZEROS = 3  # records in a row; a batch whose rows are all masked, or a rounded loss, may show one
@@ -44,6 +47,7 @@ CONSEQUENCES: Mapping[str, str] = {
     "gradient-explosion": "the steps destroy what the base knew",
     "loss-diverging": "the steps destroy what the base knew",
     "loss-not-decreasing": "the run taught it nothing",
+    "resume-mismatch": "what goes on is not the run that stopped",
 }
 
 
@@ -72,7 +76,7 @@ def read_run(path: Path | str, *, each: Callable[[LogRecord], None] | None = Non
     if reading.count == 0:
         what = f"{reading.evaluations} records of evaluation only" if reading.evaluations else "no record of a loss"
         return _undecided(subject, "; ".join([f"{what} in {_name(log, subject)}", *log.notes]))
-    checks = (_nan_grad_norm, _zero_loss, _nan_masked, _explosion, _divergence, _not_decreasing)
+    checks = (_nan_grad_norm, _zero_loss, _nan_masked, _explosion, _divergence, _not_decreasing, _resume)
     outcomes = [check(reading) for check in checks]
     said = _what_was_read(log, reading)
     first = next((index for index, outcome in enumerate(outcomes) if outcome.status == "passed"), None)
@@ -128,6 +132,7 @@ def _finding(slug: str, got: str, at: Place, evidence: Mapping[str, object], sig
         "gradient-explosion": "a grad_norm of the order it began with",
         "loss-diverging": "a loss below its start",
         "loss-not-decreasing": "a loss that falls",
+        "resume-mismatch": "a run that goes on where it stopped",
     }[slug]
     message = (
         f"Expected {expected}, but got {got}: {CONSEQUENCES[slug]}. Where: {at.name} {at.number}. "
@@ -300,3 +305,15 @@ def _not_decreasing(reading: Reading) -> Outcome:
     got = f"{evidence['line_begins']} at the start and {evidence['line_ends']} at the end of {alive} records"
     got += ", grad_norm exactly 0.0 in each" * no_gradient + ", learning_rate 0 in each" * no_rate
     return _finding(slug, got, reading.at(reading.first), evidence, ", ".join(signs))
+
+
+def _resume(reading: Reading) -> Outcome:
+    """A learning rate that begins anew, or steps that were taken twice and differ."""
+    slug: Literal["resume-mismatch"] = "resume-mismatch"
+    resumes = reading.resumes
+    if resumes.found:
+        return _finding(slug, resumes.found, reading.at(resumes.step), resumes.evidence, "resumed, warm-up again")
+    if not resumes.rates and not resumes.back:
+        return skipped(slug, "runs", "no steps with a learning rate in the log, and none that was taken twice")
+    joined = "another run begins in the log; nothing after it was compared" if resumes.is_joined else ""
+    return passed(slug, "runs", joined)

@@ -60,9 +60,12 @@ def test_unsilent_knows_nothing_of_homework(path: Path) -> None:
 
 # The rooms of `unsilent`: a stage may use its own room and what all share, never another stage's.
 ROOMS = {
-    "wiring": {"wiring", "rows", "samples", "child", "collated", "shifts", "precision", "memory"},
+    "wiring": {
+        *("wiring", "rows", "samples", "child", "collated", "shifts", "precision", "memory"),
+        *("resumption", "resumed_files", "run_identity"),
+    },
     "guard": {"monitor", "judgement", "broken_numbers", "live", "gradients", "movement", "step_record"},
-    "runs": {"runs", "reading", "run_logs", "log_text", "event_files", "symptoms", "curves"},
+    "runs": {"runs", "reading", "run_logs", "log_text", "event_files", "symptoms", "curves", "resumed_logs"},
     "adapter": {
         *("adapters", "adapter_card", "adapter_facts", "adapter_folder", "file_checks", "loaders"),
         *("tensor_files", "tensor_values", "tensor_checks"),
@@ -116,7 +119,7 @@ SHARED = {
     *("base_shapes", "base_script", "zip_directory", "archives", "bundled", "attestation"),
 }
 COMPOSERS = {
-    *("guard", "programs", "cli", "subjects", "pytest_plugin", "pytest_items", "__init__", "__main__"),
+    *("guard", "run_keeping", "programs", "cli", "subjects", "pytest_plugin", "pytest_items", "__init__", "__main__"),
     *("delivery", "report", "report_junit", "report_github", "report_html", "pictures"),
     *(
         "gate",

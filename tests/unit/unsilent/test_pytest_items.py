@@ -108,7 +108,7 @@ def test_signs_are_folded(home: pytest.Pytester) -> None:
     """One fault is one failed item; what is only its sign says so."""
     done = run(home, "--run-log", "run")
 
-    done.assert_outcomes(passed=3, failed=1, skipped=2)
+    done.assert_outcomes(passed=3, failed=1, skipped=3)
     done.stdout.fnmatch_lines(
         [
             "Its sign zero-loss: Expected a loss above 0, *",
@@ -121,13 +121,13 @@ def test_k_selects_by_slug(home: pytest.Pytester) -> None:
     """``-k nan`` asks about two of them, and the verdict says how many ran."""
     done = run(home, "--run-log", "run", "-k", "nan")
 
-    done.assert_outcomes(passed=1, failed=1, deselected=4)
-    done.stdout.fnmatch_lines(["run-log run: failed (2 of 6 checks ran)"])
+    done.assert_outcomes(passed=1, failed=1, deselected=5)
+    done.stdout.fnmatch_lines(["run-log run: failed (2 of 7 checks ran)"])
 
 
 def test_sign_asked_about_alone_fails(home: pytest.Pytester) -> None:
     """Its root was not selected, and so cannot tell of it."""
-    run(home, "--run-log", "run", "-k", "zero-loss").assert_outcomes(failed=1, deselected=5)
+    run(home, "--run-log", "run", "-k", "zero-loss").assert_outcomes(failed=1, deselected=6)
 
 
 def test_marks_select(home: pytest.Pytester) -> None:
@@ -152,7 +152,7 @@ def test_listing_judges_nothing(home: pytest.Pytester, judged: list[str]) -> Non
 def test_judged_once(home: pytest.Pytester, judged: list[str]) -> None:
     """One judgement for all items, also of what is named twice."""
     run(home, "--adapter", "bad", "--adapter", "./bad", "--run-log", "run").assert_outcomes(
-        passed=CHECKS - 4 + 3, failed=2, skipped=3 + 2
+        passed=CHECKS - 4 + 3, failed=2, skipped=3 + 3
     )
 
     assert judged == ["adapter bad", "run-log run"]
@@ -228,7 +228,7 @@ def test_workers_share(home: pytest.Pytester, dist: str) -> None:
         *PLUGIN, "-p", "xdist", "-n", "2", "--dist", dist, "--adapter", "bad", "--run-log", "run"
     )
 
-    done.assert_outcomes(passed=CHECKS - 4 + 3, failed=2, skipped=3 + 2)
+    done.assert_outcomes(passed=CHECKS - 4 + 3, failed=2, skipped=3 + 3)
     done.stdout.fnmatch_lines(["FAILED adapter bad::adapter-untrained - Expected a trained adapter, *"])
     done.stdout.fnmatch_lines(["adapter bad: failed", "   base *", "   skipped: adapter-overwritten (*"])
 
@@ -318,7 +318,7 @@ def test_submission_is_said_to_be_judged_in_part(home: pytest.Pytester) -> None:
     done = run(home, "--submission", ".", "-q")
 
     code = set(LOOKED_FOR["submission"]) - {*LOOKED_FOR["adapter"], *LOOKED_FOR["run-log"]}  # there is none
-    done.assert_outcomes(passed=CHECKS - 4 + 3, failed=2, skipped=3 + 2 + len(code))
+    done.assert_outcomes(passed=CHECKS - 4 + 3, failed=2, skipped=3 + 3 + len(code))
     done.stdout.fnmatch_lines(["submission: code, adapters and run logs were read; nothing in it was imported or run"])
 
 

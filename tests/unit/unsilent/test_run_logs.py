@@ -189,3 +189,26 @@ def test_long_log_takes_no_memory(tmp_path: Path) -> None:
 
     assert count == 20_000
     assert peak < 1_000_000, peak
+
+
+@pytest.mark.parametrize(
+    ("there", "note"),
+    [
+        (["adapter_model.safetensors", "optimizer.pt", "scheduler.pt"], ""),
+        (["adapter_model.safetensors", "optimizer.pt"], "without scheduler.pt: a resume"),
+        (["adapter_model.safetensors"], "without optimizer.pt and scheduler.pt: a resume from it would begin"),
+        (["adapter_model.safetensors", "optimizer_0/shard"], ""),
+        ([], ""),
+    ],
+    ids=["whole", "schedule lost", "model only", "shards", "log only"],
+)
+def test_checkpoint_that_cannot_be_resumed_is_noticed(tmp_path: Path, there: list[str], note: str) -> None:
+    """With ``save_only_model`` it is meant: a note, and no finding."""
+    folder = tmp_path / "checkpoint-4"
+    for name in there:
+        write(folder / name, "")
+    write(folder / "trainer_state.json", json.dumps(STATE))
+
+    for path in (tmp_path, folder):
+        assert [one for one in find_log(path).notes[1:] if note in one] == find_log(path).notes[1:]
+        assert bool(note) == bool(find_log(path).notes[1:])

@@ -242,3 +242,26 @@ def test_padding_is_no_obstacle(text: str, tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_text(text)
 
     assert read_run(tmp_path / "log.txt").findings == []
+
+
+def test_resume_that_jumps_is_found(tmp_path: Path) -> None:
+    """A rate that drops into its warm-up again; without rates and with nothing taken twice, nothing can be said."""
+    rates = [step / 10 if step < 10 else 1.5 - step / 20 for step in range(1, 21)]
+    lines = [
+        f"step {step} loss {3 - step / 20:.3f} lr {rate:.4f}\n" for step, rate in enumerate([*rates[:18], *rates], 1)
+    ]
+    text = "".join(lines)
+    (tmp_path / "log").write_text(text)
+    finding = support.only_finding(read_run(tmp_path / "log"))
+
+    assert (finding.slug, finding.step) == ("resume-mismatch", 19)
+    assert "What to do: what fits is resume-mismatch" in finding.message
+    assert judge(tmp_path, text.replace("lr", "rate")) == []
+
+
+def test_joined_logs_are_said_to_be_joined(tmp_path: Path) -> None:
+    """The second run is not compared with the first."""
+    (tmp_path / "log").write_text("".join(f"step {step} loss 2.0 lr 0.1\n" for step in (1, 2, 3, 4, 1, 2, 3)))
+    outcomes = {outcome.slug: outcome for outcome in read_run(tmp_path / "log").outcomes}
+
+    assert "another run begins in the log" in outcomes["resume-mismatch"].message

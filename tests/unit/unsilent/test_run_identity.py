@@ -1,0 +1,177 @@
+"""A run is described by what makes it this one, in values that JSON keeps; what cannot be known is left out."""
+
+from __future__ import annotations
+
+import json
+import random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import support
+import torch
+import trainers
+
+from unsilent import run_identity
+from unsilent.run_identity import adapter_settings, describe_run, differences, fingerprint, fingerprint_trained
+
+ARGUMENTS = SimpleNamespace(
+    seed=3,
+    data_seed=None,
+    bf16=False,
+    fp16=False,
+    learning_rate=1e-3,
+    lr_scheduler_type=SimpleNamespace(value="linear"),
+)
+
+
+def described(model: Any = None, **options: Any) -> dict[str, object]:  # noqa: ANN401
+    """The tiny model with an adapter, described."""
+    return describe_run(trainers.fresh_adapter() if model is None else model, **options)
+
+
+def test_description_survives_json() -> None:
+    """Compared with itself read back, nothing differs."""
+    model = trainers.fresh_adapter()
+    optimizer = torch.optim.AdamW(model.parameters())
+    rows = trainers.counting_rows(5)
+    found = describe_run(model, arguments=ARGUMENTS, dataset=rows, optimizer=optimizer, rows_per_step=8, max_steps=4)
+
+    assert differences(json.loads(json.dumps(found)), found) == {}
+    assert (found["seed"], found["data_seed"], found["rows"], found["optimizer"]) == (3, 3, 5, "AdamW")
+    assert (found["precision"], found["schedule"], found["base_dtype"]) == ("fp32", "linear", "float32")
+
+
+def test_unknown_is_left_out() -> None:
+    """Of a bare model that is trained whole: no base, no adapter, no seed."""
+    assert described(support.tiny_model()).keys() == {"trained"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"), [({"bf16": True}, "bf16"), ({"bf16": False, "fp16": True}, "fp16"), ({"bf16": False}, "fp32")]
+)
+def test_precision_is_named(flags: dict[str, bool], word: str) -> None:
+    """As the arguments have it."""
+    assert described(arguments=SimpleNamespace(**flags))["precision"] == word
+
+
+def test_data_seed_goes_before_seed() -> None:
+    """As Trainer shuffles."""
+    assert described(arguments=SimpleNamespace(seed=1, data_seed=2))["data_seed"] == 2
+
+
+def test_base_is_told_from_another_however_it_is_held() -> None:
+    """Another seed is another base; the same in bfloat16 is the same."""
+    base = trainers.fresh_adapter(support.tiny_model(seed=1))
+    other = trainers.fresh_adapter(support.tiny_model(seed=2))
+    half = trainers.fresh_adapter(support.tiny_model(seed=1).to(torch.bfloat16))
+
+    assert described(base)["base"] == described(half)["base"] != described(other)["base"]
+    assert differences(described(base), described(half)) == {"base_dtype": ("float32", "bfloat16")}
+
+
+def test_base_that_an_adapter_has_changed_is_not_compared() -> None:
+    """PiSSA takes a part of every weight away."""
+    assert "base" not in described(trainers.fresh_adapter(init_lora_weights="pissa"))
+
+
+def test_several_adapters_have_no_settings() -> None:
+    """Which of them is meant is not known."""
+    model = trainers.fresh_adapter()
+    model.add_adapter("other", model.peft_config["default"])
+    model.base_model.set_adapter(["default", "other"])
+
+    assert "adapter" not in described(model)
+
+
+@pytest.mark.parametrize("mark", ["full_tensor", "ds_id"])
+def test_shards_have_no_fingerprint(mark: str) -> None:
+    """With another number of processes they would be other parts."""
+    tensor = torch.ones(3)
+    if mark == "full_tensor":
+        tensor = torch.nn.Parameter(tensor)
+    vars(tensor)[mark] = 1
+
+    assert fingerprint([tensor]) is None
+
+
+def test_flat_parameter_has_no_fingerprint() -> None:
+    """That of FSDP."""
+
+    class FlatParameter(torch.nn.Parameter):
+        """As FSDP names it."""
+
+    assert fingerprint([FlatParameter(torch.ones(3))]) is None
+
+
+def test_nothing_and_the_unreadable_have_no_fingerprint() -> None:
+    """No tensor, and one without values."""
+    assert fingerprint([]) is None
+    assert fingerprint([torch.ones(3, device="meta")]) is None
+
+
+def test_trained_weights_are_told_apart() -> None:
+    """A step changes the fingerprint."""
+    model = trainers.fresh_adapter()
+    before = fingerprint_trained(model)
+    with torch.no_grad():
+        model.get_parameter(trainers.MIDDLE).add_(1e-3)
+
+    assert before != fingerprint_trained(model)
+
+
+def test_settings_are_the_same_from_disk_and_memory() -> None:
+    """No enumeration, no set, and an empty pattern is none."""
+    config = trainers.fresh_adapter(rank_pattern={"q_proj": 8}).peft_config["default"].to_dict()
+    disk = {"peft_type": "LORA", "r": 4, "rank_pattern": {"q_proj": 8}, "alpha_pattern": {}}
+
+    assert differences(adapter_settings(disk) or {}, adapter_settings(config) or {}) == {}
+    assert adapter_settings(None) is None
+
+
+def test_settings_in_sequence_are_ordered() -> None:
+    """A set has no order, a list on disk has one."""
+    assert run_identity._plain({"b", "a"}) == ["a", "b"]
+
+
+def test_settings_differ_one_by_one() -> None:
+    """Each by its own name."""
+    found = differences({"adapter": {"r": 4, "bias": "none"}}, {"adapter": {"r": 8, "bias": "none"}, "seed": 1})
+
+    assert found == {"adapter.r": (4, 8)}
+
+
+def test_rows_of_every_plain_kind_are_hashed() -> None:
+    """Tensors, tuples, texts and nothing; one other token is another hash."""
+    rows = [{"ids": torch.tensor([1, 2]), "text": ("a", None), "weight": 0.5}]
+    other = [{"ids": torch.tensor([1, 3]), "text": ("a", None), "weight": 0.5}]
+
+    assert run_identity._hash_rows(rows, 1) != run_identity._hash_rows(other, 1)
+
+
+class Drawn:
+    """Rows that are made anew at each reading."""
+
+    def __len__(self) -> int:
+        """As many as one."""
+        return 1
+
+    def __getitem__(self, index: int) -> list[float]:
+        """Not twice the same."""
+        return [random.random()]
+
+
+@pytest.mark.parametrize("rows", [Drawn(), [object()], []], ids=["drawn anew", "no plain value", "none"])
+def test_rows_without_a_content_that_stays(rows: Any) -> None:  # noqa: ANN401
+    """They say nothing, and their length is known all the same; nothing is drawn from the run's own generator."""
+    before = random.getstate()
+    hashed = run_identity._hash_rows(rows, len(rows))
+
+    assert random.getstate() == before
+    assert bool(hashed) == (rows == [])
+    assert described(dataset=rows)["rows"] == len(rows)
+
+
+def test_stream_has_no_rows() -> None:
+    """Nor a length."""
+    assert "rows" not in described(dataset=iter([1]))
