@@ -222,7 +222,7 @@ def small_trainer(folder: Path, *, lora: bool) -> Any:  # noqa: ANN401
 def test_guard_on_the_base_model(benchmark: Any) -> None:  # noqa: ANN401 - pytest-benchmark is untyped
     """The real 135M as our loop trains it: 32 rows a step."""
     from homework import sft, training
-    from homework.batching import choose_batch
+    from homework.batching import ROWS_OF_ONE_LENGTH, choose_batch
     from homework.configuration import TrainingConfig
     from homework.data import Dataset
     from homework.tokens import TokenizedDataset
@@ -232,7 +232,7 @@ def test_guard_on_the_base_model(benchmark: Any) -> None:  # noqa: ANN401 - pyte
         llm, precision = training._load_base(config, sft.SFTModel)
         batch = choose_batch(llm.device)
         items = TokenizedDataset(llm.tokenizer, Dataset("train"), sft.format_example)
-        items.group_by_length(1, batch.micro_batch_size, random.Random(0))
+        items.group_by_length(1, ROWS_OF_ONE_LENGTH, random.Random(0))
         torch.manual_seed(0)  # every side the same adapter
         llm.model = training.add_adapter(llm.model, config.rank)
         return training._make_trainer(llm, items, config, precision, batch)

@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, Trainin
 
 from homework import sft, training
 from homework.base_llm import load_tokenizer
-from homework.batching import choose_batch
+from homework.batching import ROWS_OF_ONE_LENGTH, choose_batch
 from homework.checkpoints import resolve_checkpoint
 from homework.configuration import TrainingConfig
 from homework.data import Dataset
@@ -57,7 +57,7 @@ def ours() -> list[float]:
     llm, precision = training._load_base(config, sft.SFTModel)
     batch = choose_batch(llm.device)
     items = TokenizedDataset(llm.tokenizer, Dataset("train"), sft.format_example)
-    items.group_by_length(1, batch.micro_batch_size, random.Random(0))
+    items.group_by_length(1, ROWS_OF_ONE_LENGTH, random.Random(0))
     llm.model = training.add_adapter(llm.model, config.rank)
     trainer = training._make_trainer(llm, items, config, precision, batch)
     trainer.add_callback(clock := Clock())

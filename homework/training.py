@@ -10,6 +10,7 @@ its reason, and written beside the adapter.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 import tempfile
@@ -21,20 +22,20 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from unsilent.guard import TrainingGuard
-from unsilent.outcome import FailureFound
 from unsilent.parity import is_finite, record_logits
 
 from .adapter_files import locate
 from .adapter_loading import quiet_peft
 from .adapter_store import CURVE, claim_output, save_adapter, save_stopped
 from .augmentation import variations
-from .batching import BatchPlan, choose_batch
+from .batching import ROWS_OF_ONE_LENGTH, BatchPlan, choose_batch
 from .configuration import TrainingConfig, with_environment
+from .consumption import consumed
 from .curves import draw_curves
 from .data import Dataset, split_dev
 from .devices import BF16_CAPABILITY, default_device
 from .errors import RowsUnusable, TrainingFailed
+from .memory_limits import train_within_memory
 from .precision import Precision, choose_precision, dtype_named
 from .run_record import check_plan, describe_stop, describe_training
 from .tokens import Collator, TokenizedDataset
@@ -133,7 +134,7 @@ def train(
     rng = random.Random(config.seed)
     rows = variations(source, config.epochs, rng, amounts=config.other_amounts, back=config.way_back)
     items = TokenizedDataset(llm.tokenizer, rows, format_fn, config.max_length)
-    items.group_by_length(config.epochs, batch.micro_batch_size, rng)
+    items.group_by_length(config.epochs, ROWS_OF_ONE_LENGTH, rng)
     torch.manual_seed(config.seed)
     llm.model = add_adapter(llm.model, config.rank, gradient_checkpointing=config.gradient_checkpointing)
     trained, total = count_parameters(llm.model)
@@ -150,19 +151,12 @@ def train(
         }
     )
     plan = check_plan(llm, items, config, precision, batch)
-    trainer = _make_trainer(llm, items, config, precision, batch)
-    guard = TrainingGuard().attach(trainer)
-    started = time.monotonic()
-    stop: FailureFound | None = None
-    try:
-        trainer.train()
-    except FailureFound as found:
-        stop = found
-    seconds = time.monotonic() - started
+    run = train_within_memory(lambda plan: _make_trainer(llm, items, config, precision, plan), llm, batch)
+    trainer, stop = run.trainer, run.stop
     log = [record for record in trainer.state.log_history if "loss" in record]
-    # Trainer has wrapped the forward pass in autocast; answers are computed without
-    llm.model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
-    record = describe_training(config, llm, precision, batch, data, log)
+    took = consumed(items, trainer.state.global_step * run.batch.effective_batch, run.seconds, llm.device)
+    _announce({"speed": took.words})
+    record = describe_training(config, llm, precision, run.batch, data, log) | {"consumed": dataclasses.asdict(took)}
     llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
     if stop:
         print(f"stopped:     {_keep(llm.model, folder, record | describe_stop(stop), trainer.state.global_step)}")
@@ -177,10 +171,10 @@ def train(
             where=f"after step {log[-1]['step']}",
             action="the adapter was not saved; lower --lr, or train with --precision fp32",
         )
-    verdicts = [outcome.as_json() for outcome in (*plan, *guard.report.outcomes)]
+    verdicts = [outcome.as_json() for outcome in (*plan, *run.guard.report.outcomes)]
     manifest = record | {"verdicts": verdicts, "logits": logits}
     save_adapter(llm.model, folder, manifest, {CURVE: draw_curves(log)}, overwrite=config.overwrite)
-    return TrainingResult(folder, log, seconds)
+    return TrainingResult(folder, log, run.seconds)
 
 
 def _keep(model: Any, folder: Path, manifest: Mapping[str, object], steps: int) -> str:  # noqa: ANN401 - a PEFT model
@@ -208,7 +202,8 @@ def _make_trainer(
         max_steps=config.max_steps or -1,
         **batch.hparams,
         train_sampling_strategy="sequential",  # grouped by length already
-        optim="adamw_torch",
+        # one kernel for all tensors of an adapter; it takes a scaler's skipped step for a taken one, so not with fp16
+        optim="adamw_torch_fused" if on_gpu and not precision.needs_scaler else "adamw_torch",
         learning_rate=config.lr,
         lr_scheduler_type="cosine",
         warmup_steps=config.warmup_steps,
@@ -216,9 +211,10 @@ def _make_trainer(
         max_grad_norm=config.max_grad_norm,
         **precision.flags,
         # TF32 came with bf16, on Ampere; Trainer raises on anything older
-        **({"tf32": True} if on_gpu and torch.cuda.get_device_capability() >= BF16_CAPABILITY else {}),
+        **({"tf32": config.tf32} if on_gpu and torch.cuda.get_device_capability() >= BF16_CAPABILITY else {}),
         use_cpu=llm.device.type == "cpu",
         dataloader_pin_memory=on_gpu,
+        accelerator_config={"non_blocking": on_gpu},  # batches are copied while the GPU computes, nothing waits
         logging_steps=config.logging_steps or max(1, 10 // batch.accumulation_steps),
         logging_nan_inf_filter=False,  # with the filter a NaN loss is printed as 0.0
         remove_unused_columns=False,

@@ -250,9 +250,37 @@ def test_new_gpus_get_tf32_and_one_device(tiny_base: Path, tmp_path: Path, monke
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda capability=capability: capability)
         training._make_trainer(llm, items, TrainingConfig(), Precision("bf16", "bf16", ""), BatchPlan(8, 4, ""))
 
-    assert ["tf32" in options for options in made] == [False, True]
+    assert [options.get("tf32") for options in made] == [None, True]
+    assert {(options["optim"], str(options["accelerator_config"])) for options in made} == {
+        ("adamw_torch_fused", "{'non_blocking': True}")
+    }
     assert [options["n_gpu"] for options in made] == [1, 1]
     assert not any(options["use_cpu"] for options in made)
+
+
+def test_every_cut_of_a_step_learns_the_same(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
+    """Eight rows at once, four twice or one eight times: the same steps, so the same losses up to rounding in fp32."""
+    sizes = (8, 4, 1)
+    logs = [
+        support.train_tiny(tiny_base, tmp_path / str(size), micro_batch_size=size, epochs=2, max_steps=8).log
+        for size in sizes
+    ]
+    gaps = [abs(one["loss"] - logs[0][step]["loss"]) for log in logs for step, one in enumerate(log)]
+
+    assert max(gaps) < 1e-4, f"largest difference {max(gaps)}"
+
+
+def test_run_says_what_it_took(
+    tiny_base: Path, small_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tokens a second and peak memory are printed, and kept in the manifest."""
+    support.train_tiny(tiny_base, tmp_path / "out", max_steps=2)
+    took = json.loads((tmp_path / "out" / "manifest.json").read_text())["consumed"]
+
+    assert "tokens a second" in capsys.readouterr().out
+    assert took["tokens"] > 2 * 8 * 20
+    assert took["tokens_per_second"] > 0
+    assert took["peak_memory_bytes"] > 10**8
 
 
 def log_of(*norms: float, loss: float = 1.0) -> list[dict[str, float]]:
