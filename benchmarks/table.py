@@ -112,7 +112,8 @@ def load_results(folder: Path = RESULTS) -> Results:
 def speed_table(results: Results) -> str:
     """Lines that anybody measured, one column for each device, and below it what each device was."""
     devices = {name: entries for name, entries in results.items() if any(line.title in entries for line in SPEED)}
-    rows, what = [], ""
+    rows: list[tuple[str, str]] = []
+    what = ""
     for line in SPEED:
         what = line.what or what
         cells = [_cell(line, entries.get(line.title)) for entries in devices.values()]

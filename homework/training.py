@@ -154,7 +154,7 @@ def train(
     run = train_within_memory(lambda plan: _make_trainer(llm, items, config, precision, plan), llm, batch)
     trainer, stop = run.trainer, run.stop
     log = [record for record in trainer.state.log_history if "loss" in record]
-    took = consumed(items, trainer.state.global_step * run.batch.effective_batch, run.seconds, llm.device)
+    took = consumed(items.items, trainer.state.global_step * run.batch.effective_batch, run.seconds, llm.device)
     _announce({"speed": took.words})
     record = describe_training(config, llm, precision, run.batch, data, log) | {"consumed": dataclasses.asdict(took)}
     llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
