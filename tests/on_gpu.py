@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 HAS_CUDA = torch.cuda.is_available()
+GPUS = torch.cuda.device_count()
 IS_DRY_RUN = not HAS_CUDA and os.environ.get("GPU_TESTS_DRY_RUN") == "1"
 DEVICE = torch.device("cpu" if IS_DRY_RUN else "cuda")
 HAS_AMPERE = HAS_CUDA and torch.cuda.get_device_capability() >= BF16_CAPABILITY
@@ -134,7 +135,9 @@ def train(base: str, folder: Path, **options: Any) -> tuple[training.TrainingRes
 
         def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
             super().__init__(*arguments, **named)
-            held.append((self, {name: weight.clone() for name, weight in self.model.named_parameters()}))
+            # on the host: the peak memory of the run is measured
+            before = {name: weight.detach().to("cpu", copy=True) for name, weight in self.model.named_parameters()}
+            held.append((self, before))
 
     settings: dict[str, Any] = {
         "checkpoint": base,
@@ -150,7 +153,7 @@ def train(base: str, folder: Path, **options: Any) -> tuple[training.TrainingRes
     config = TrainingConfig.from_options(str(folder), settings | options)
     result = training.train(config, sft.format_example, Kept)
     llm, before = held[-1]
-    after = {plain_name(name): weight for name, weight in llm.model.named_parameters() if "lora_" not in name}
+    after = {plain_name(name): weight.cpu() for name, weight in llm.model.named_parameters() if "lora_" not in name}
     same = after.keys() == before.keys() and all(torch.equal(after[name], before[name]) for name in before)
     held.clear()
     return result, same

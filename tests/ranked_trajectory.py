@@ -2,8 +2,7 @@
 
     torchrun --nproc_per_node 2 tests/ranked_trajectory.py FOLDER
 
-Rank 0 writes the losses and the adapter; every rank says on what it ran. Two processes on one GPU talk by gloo, since
-nccl wants a device for each.
+Rank 0 writes the losses and the adapter. Each process has a GPU of its own, or all compute on the CPU.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -29,16 +29,17 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     world = int(os.environ.get("WORLD_SIZE", "1"))
     on_gpu = torch.cuda.is_available()
-    backend = "nccl" if on_gpu and torch.cuda.device_count() >= world else "gloo"
-    trainer = trainers.make_trainer(
-        folder,
-        max_steps=8,
-        per_device_train_batch_size=ROWS // world,
-        train_sampling_strategy="sequential",
-        use_cpu=not on_gpu,
-        dataloader_pin_memory=on_gpu,
-        **({"ddp_backend": backend, "ddp_find_unused_parameters": False} if world > 1 else {}),
-    )
+    backend = "nccl" if on_gpu else "gloo"
+    options: dict[str, Any] = {
+        "max_steps": 8,
+        "per_device_train_batch_size": ROWS // world,
+        "train_sampling_strategy": "sequential",
+        "use_cpu": not on_gpu,
+        "dataloader_pin_memory": on_gpu,
+    }
+    if world > 1:
+        options |= {"ddp_backend": backend, "ddp_find_unused_parameters": False}
+    trainer = trainers.make_trainer(folder, **options)
     trainer.args._n_gpu = min(trainer.args.n_gpu, 1)
     trainer.remove_callback(PrinterCallback)
     trainer.train()

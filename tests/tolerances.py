@@ -2,14 +2,14 @@
 
 A step that is cut into other micro-batches, computed again under checkpointing, or shared by two processes adds the
 same numbers in another order. So runs differ by rounding, which training then enlarges: Adam divides a gradient by its
-own size, and one that is nothing but rounding still moves its weight by up to the learning rate. The bounds are those of
-8 steps of the tiny model at a learning rate of 1e-2, for logged losses (about 5) and adapter weights (up to 0.5).
+own size, and one that is nothing but rounding still moves its weight by up to the learning rate. The bounds are those
+of 8 steps of the tiny model at a learning rate of 1e-2, for logged losses (about 5) and for weights of the adapter.
 
 Measured on a CPU (Zen 4, torch 2.13), the largest of the pairs in ``tests/gpu/test_trajectories.py``, losses then
 weights, largest then mean: fp32 4.8e-7, 1.8e-7, 1.6e-7, 7.2e-9; bf16 5.6e-3, 1.7e-3, 2.0e-2, 4.0e-4. The bound is ten
-times that for fp32 and four times for bf16; a weight's in fp32 is wider for the reason above. TF32 and fp16 keep ten bits
-of a product where bf16 keeps seven: they are held to the bound of bf16, which is an expectation. So is every bound on CUDA,
-where nothing was measured yet.
+times that for fp32 and four times for bf16; a weight's in fp32 is wider for the reason above. TF32 and fp16 keep ten
+bits of a product where bf16 keeps seven: they are held to the bound of bf16, which is an expectation. So is every bound
+on CUDA, where nothing was measured yet.
 """
 
 from __future__ import annotations

@@ -34,6 +34,13 @@ def large_base(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(autouse=True)
+def _one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several GPUs a Trainer in this process sees one; it would wrap them in DataParallel."""
+    if on_gpu.GPUS > 1:
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+
+
+@pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
     """Give memory back, and put back what Trainer sets for the whole process."""
     backends: Any = torch.backends

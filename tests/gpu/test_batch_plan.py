@@ -1,4 +1,4 @@
-"""The batch plan holds on the device: it fits, the effective batch is what was meant, and running full has a way out."""
+"""The batch plan holds on the device: it fits, a step has the rows that were meant, and running full has a way out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _whole_memory() -> Iterator[None]:
 
 
 def test_planned_batch_fits(large_base: str, long_data: Path, tmp_path: Path) -> None:
-    """The largest planned micro-batch in fp32: no out-of-memory, 32 rows a step, and the peak within the planned share."""
+    """The planned micro-batch in fp32: no out-of-memory, 32 rows a step, and the peak within the planned share."""
     plan = choose_batch(on_gpu.DEVICE)
     on_gpu.train(large_base, tmp_path / "sft", effective_batch=32, rank=16, epochs=1, max_steps=3, precision="fp32")
     manifest = on_gpu.manifest_of(tmp_path / "sft")

@@ -1,4 +1,4 @@
-"""What was trained is what is loaded, on the device: logits, dtype, answers; and the one fault that breaks all three."""
+"""What was trained is what is loaded: logits, dtype, answers, on the device; and the fault that breaks all three."""
 
 from __future__ import annotations
 

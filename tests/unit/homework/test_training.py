@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import faults
+import on_gpu
 import pytest
 import support
 import torch
+from tolerances import BOUNDS, gaps_between
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from homework import sft, tokens, training
@@ -23,24 +25,12 @@ from homework.errors import BadInput, OutputRefused, RowsUnusable, TrainingFaile
 from homework.precision import Precision
 from unsilent.outcome import FailureFound
 
-# SmolLM2-360M, the course's model: FACTS of its published configuration.
-COURSE_CONFIG = {
-    "hidden_size": 960,
-    "intermediate_size": 2560,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 15,
-    "num_key_value_heads": 5,
-    "head_dim": 64,
-    "vocab_size": 49_152,
-    "tie_word_embeddings": True,
-}
-
 
 @pytest.mark.parametrize(("rank", "expected"), [(1, 542_720), (4, 2_170_880), (8, 4_341_760)])
 def test_adapter_of_the_course_model_has_the_reported_size(rank: int, expected: int) -> None:
     """r=4 on all linear layers of the 360M has the 2,170,880 trainable parameters of the reports."""
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(LlamaConfig(**COURSE_CONFIG))
+        model = AutoModelForCausalLM.from_config(LlamaConfig(**on_gpu.COURSE_SHAPE))
         adapted = training.add_adapter(model, rank)
 
     assert training.count_parameters(adapted)[0] == expected
@@ -260,14 +250,15 @@ def test_new_gpus_get_tf32_and_one_device(tiny_base: Path, tmp_path: Path, monke
 
 def test_every_cut_of_a_step_learns_the_same(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
     """Eight rows at once, four twice or one eight times: the same steps, so the same losses up to rounding in fp32."""
-    sizes = (8, 4, 1)
-    logs = [
-        support.train_tiny(tiny_base, tmp_path / str(size), micro_batch_size=size, epochs=2, max_steps=8).log
-        for size in sizes
-    ]
-    gaps = [abs(one["loss"] - logs[0][step]["loss"]) for log in logs for step, one in enumerate(log)]
+    losses, weights = {}, {}
+    for size in (8, 4, 1):
+        result = support.train_tiny(tiny_base, tmp_path / str(size), micro_batch_size=size, epochs=2, max_steps=8)
+        losses[size] = [record["loss"] for record in result.log]
+        weights[size] = on_gpu.weights_of(result.folder)
 
-    assert max(gaps) < 1e-4, f"largest difference {max(gaps)}"
+    for size in (4, 1):
+        gaps = gaps_between((losses[8], losses[size]), (weights[8], weights[size]))
+        assert gaps.within(BOUNDS["fp32"]), f"{size} rows at once: {gaps}"
 
 
 def test_run_says_what_it_took(
