@@ -5,11 +5,11 @@ same numbers in another order. So runs differ by rounding, which training then e
 own size, and one that is nothing but rounding still moves its weight by up to the learning rate. The bounds are those
 of 8 steps of the tiny model at a learning rate of 1e-2, for logged losses (about 5) and for weights of the adapter.
 
-Measured on a CPU (Zen 4, torch 2.13), the largest of the pairs in ``tests/gpu/test_trajectories.py``, losses then
-weights, largest then mean: fp32 4.8e-7, 3.6e-7, 1.4e-6, 1.4e-8; bf16 5.6e-3, 1.7e-3, 2.0e-2, 4.0e-4. The bound is ten
-times that for fp32 and four times for bf16. TF32 and fp16 keep ten
-bits of a product where bf16 keeps seven: they are held to the bound of bf16, which is an expectation. So is every bound
-on CUDA, where nothing was measured yet.
+Measured on a CPU (AMD EPYC with AVX-512 BF16, torch 2.13), the largest of the pairs in
+``tests/gpu/test_trajectories.py``, losses then weights, largest then mean: fp32 4.8e-7, 3.6e-7, 1.4e-6, 1.4e-8; bf16
+5.6e-3, 1.7e-3, 2.0e-2, 4.0e-4. The bound is ten times that for fp32 and four times for bf16. TF32 and fp16 keep ten
+bits of a product where bf16 keeps seven: they are held to the bound of bf16, which is an expectation. So is every
+bound on CUDA, where nothing was measured yet.
 """
 
 from __future__ import annotations
