@@ -47,6 +47,9 @@ class TrainingConfig:
     way_back: float = option(0.4, "share of repeated rows with their two units exchanged")
     max_length: int = option(128, "longest row in tokens; a longer one is an error, never cut")
     precision: str = option("auto", "auto, fp32, bf16, or fp16 (CUDA only, with a gradient scaler)")
+    tf32: bool = option(
+        True, "matrix products of fp32 in TF32 where a GPU has it: faster, three digits instead of seven"
+    )
     base_dtype: str = option("auto", "dtype of the frozen base: auto (that of the precision), fp32 or bf16")
     use_fp32_for_training: bool = option(False, "the reports' name for base_dtype fp32")
     micro_batch_size: int = option(0, "rows a forward pass; 0: by device")

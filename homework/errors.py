@@ -50,6 +50,10 @@ class DatasetUnreadable(BadInput):
     """A data set that is missing, empty, not JSON, or has a malformed row."""
 
 
+class DeviceTooSmall(BadInput):
+    """A device without the memory for what was asked of it."""
+
+
 class OptionInvalid(BadInput):
     """An option or environment variable with a value that cannot be used."""
 

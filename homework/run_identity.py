@@ -57,8 +57,7 @@ def identify(  # noqa: PLR0913, PLR0917 - all that a run chose
         "weights of the base": _hash_frozen(llm.model),
         "precision": precision.name,
         "dtype of the base": precision.base_dtype,
-        "rows a micro-batch": batch.micro_batch_size,
-        "micro-batches a step": batch.accumulation_steps,
+        "rows a step": batch.effective_batch,
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
         "tokenized rows": _hash_items(items),
     }

@@ -95,7 +95,7 @@ class TokenizedDataset(TorchDataset[Tokens]):
 
         Args:
             passes: Equal parts that are shuffled apart, so that every row comes once before any comes again.
-            size: Rows of a group: the micro-batch.
+            size: Rows of a group.
             rng: Source of all randomness.
         """
         part = len(self.items) // passes

@@ -10,6 +10,7 @@ its reason, and written beside the adapter.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import random
@@ -22,21 +23,21 @@ import torch
 from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from unsilent.guard import TrainingGuard
-from unsilent.outcome import FailureFound
 from unsilent.parity import is_finite, record_logits
 
 from .adapter_files import locate
 from .adapter_loading import quiet_peft
 from .adapter_store import CURVE, claim_output, save_adapter, save_stopped
 from .augmentation import variations
-from .batching import BatchPlan, choose_batch
+from .batching import ROWS_OF_ONE_LENGTH, BatchPlan, choose_batch
 from .configuration import TrainingConfig, with_environment
+from .consumption import consumed
 from .curves import draw_curves
 from .data import Dataset, split_dev
 from .devices import BF16_CAPABILITY, default_device
 from .errors import RowsUnusable, TrainingFailed
 from .going_on import ResumableTrainer, train_on
+from .memory_limits import train_within_memory
 from .precision import Precision, choose_precision, dtype_named
 from .run_identity import describe_circumstances, identify
 from .run_record import check_plan, describe_stop, describe_training
@@ -160,7 +161,7 @@ def _train(  # noqa: PLR0913, PLR0917 - what train takes, and where it goes
     rng = random.Random(config.seed)
     rows = variations(source, config.epochs, rng, amounts=config.other_amounts, back=config.way_back)
     items = TokenizedDataset(llm.tokenizer, rows, format_fn, config.max_length)
-    items.group_by_length(config.epochs, batch.micro_batch_size, rng)
+    items.group_by_length(config.epochs, ROWS_OF_ONE_LENGTH, rng)
     torch.manual_seed(config.seed)
     llm.model = add_adapter(llm.model, config.rank, gradient_checkpointing=config.gradient_checkpointing)
     trained, total = count_parameters(llm.model)
@@ -178,19 +179,21 @@ def _train(  # noqa: PLR0913, PLR0917 - what train takes, and where it goes
     )
     plan = check_plan(llm, items, config, precision, batch)
     run.begin(identify(config, llm, items, precision, batch, data), describe_circumstances(llm))
-    trainer = _make_trainer(llm, items, config, precision, batch)
-    guard = TrainingGuard().attach(trainer)
-    started = time.monotonic()
-    stop: FailureFound | None = None
-    try:
-        told = train_on(trainer, run, save_steps=config.save_steps, again=again)
-    except FailureFound as found:
-        stop = found
-    seconds = time.monotonic() - started
+    attempt = train_within_memory(
+        lambda plan: _make_trainer(llm, items, config, precision, plan),
+        lambda trainer: train_on(trainer, run, save_steps=config.save_steps, again=again),
+        llm,
+        batch,
+    )
+    batch, trainer, stop = attempt.batch, attempt.trainer, attempt.stop
     log = [record for record in trainer.state.log_history if "loss" in record]
-    # Trainer has wrapped the forward pass in autocast; answers are computed without
-    llm.model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
-    record = describe_training(config, llm, precision, batch, data, log) | {"resumed": run.resumed}
+    before = run.saved.step if run.saved else 0
+    steps = trainer.state.global_step - before
+    rows_seen = items.items[before * batch.effective_batch :]
+    took = consumed(rows_seen, steps * batch.effective_batch, attempt.seconds, llm.device)
+    _announce({"speed": took.words})
+    record = describe_training(config, llm, precision, batch, data, log)
+    record |= {"consumed": dataclasses.asdict(took), "resumed": run.resumed}
     llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
     if stop:
         print(f"stopped:     {_keep(llm.model, folder, record | describe_stop(stop), trainer.state.global_step)}")
@@ -205,14 +208,14 @@ def _train(  # noqa: PLR0913, PLR0917 - what train takes, and where it goes
             where=f"after step {log[-1]['step']}",
             action="the adapter was not saved; lower --lr, or train with --precision fp32",
         )
-    verdicts = [outcome.as_json() for outcome in (*plan, *guard.report.outcomes)]
+    verdicts = [outcome.as_json() for outcome in (*plan, *attempt.guard.report.outcomes)]
     manifest = record | {"verdicts": verdicts, "logits": logits}
     save_adapter(llm.model, folder, manifest, {CURVE: draw_curves(log)}, overwrite=config.overwrite)
-    if told.signal:
+    if attempt.told.signal:
         run.remove()
         print(f"told to end at the last step: trained and saved to {folder}, and not tested", flush=True)
-        told.end()
-    return TrainingResult(folder, log, seconds)
+        attempt.told.end()
+    return TrainingResult(folder, log, attempt.seconds)
 
 
 def _keep(model: Any, folder: Path, manifest: Mapping[str, object], steps: int) -> str:  # noqa: ANN401 - a PEFT model
@@ -240,7 +243,8 @@ def _make_trainer(
         max_steps=config.max_steps or -1,
         **batch.hparams,
         train_sampling_strategy="sequential",  # grouped by length already
-        optim="adamw_torch",
+        # one kernel for all tensors of an adapter; it takes a scaler's skipped step for a taken one, so not with fp16
+        optim="adamw_torch_fused" if on_gpu and not precision.needs_scaler else "adamw_torch",
         learning_rate=config.lr,
         lr_scheduler_type="cosine",
         warmup_steps=config.warmup_steps,
@@ -248,9 +252,10 @@ def _make_trainer(
         max_grad_norm=config.max_grad_norm,
         **precision.flags,
         # TF32 came with bf16, on Ampere; Trainer raises on anything older
-        **({"tf32": True} if on_gpu and torch.cuda.get_device_capability() >= BF16_CAPABILITY else {}),
+        **({"tf32": config.tf32} if on_gpu and torch.cuda.get_device_capability() >= BF16_CAPABILITY else {}),
         use_cpu=llm.device.type == "cpu",
         dataloader_pin_memory=on_gpu,
+        accelerator_config={"non_blocking": on_gpu},  # batches are copied while the GPU computes, nothing waits
         logging_steps=config.logging_steps or max(1, 10 // batch.accumulation_steps),
         logging_nan_inf_filter=False,  # with the filter a NaN loss is printed as 0.0
         remove_unused_columns=False,

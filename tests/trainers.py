@@ -223,6 +223,7 @@ def loop(  # noqa: PLR0913 - what a loop has
     model = (fresh_adapter() if model is None else model).train()
     if spoilt:
         model.get_parameter(MIDDLE).register_hook(lambda gradient: gradient * math.inf)
+    device = next(model.parameters()).device
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = optimizer or torch.optim.AdamW(trained, lr=1e-2)
     monitor = StepMonitor(model, optimizer, scaler=scaler, **options)
@@ -231,9 +232,9 @@ def loop(  # noqa: PLR0913 - what a loop has
         for step in range(steps):
             for micro_batch in range(accumulation):
                 number = step * accumulation + micro_batch
-                ids, labels = (torch.tensor([row[name] for row in rows[4 * number : 4 * number + 4]])
+                ids, labels = (torch.tensor([row[name] for row in rows[4 * number : 4 * number + 4]], device=device)
                                for name in ("input_ids", "labels"))  # fmt: skip
-                with torch.autocast("cpu", dtype=autocast, enabled=autocast is not None):
+                with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
                     loss = model(input_ids=ids, labels=labels).loss / accumulation
                 loss = before_backward(loss, number + 1) if before_backward else loss
                 (scaler.scale(loss) if scaler else loss).backward()

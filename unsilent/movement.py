@@ -31,12 +31,15 @@ class Movement:
             if self.watched and left < 0:
                 break
             self.watched[name] = (weight, weight.detach().clone())
-        anything = torch.stack([copy.any().cpu() for _, copy in self.watched.values()]).tolist()
+        anything = self._on_one_device([copy.any() for _, copy in self.watched.values()]).tolist()
         self.fresh = {name for name, holds in zip(self.watched, anything, strict=True) if not holds}
 
     @torch.no_grad()
     def moved(self) -> torch.Tensor:
         """Whether any watched tensor differs from its copy: a boolean on the device of the first."""
-        device = next(iter(self.watched.values()))[0].device
-        differs = [(weight != copy).any().to(device, non_blocking=True) for weight, copy in self.watched.values()]
-        return torch.stack(differs).any()
+        return self._on_one_device([(weight != copy).any() for weight, copy in self.watched.values()]).any()
+
+    @staticmethod
+    def _on_one_device(flags: list[torch.Tensor]) -> torch.Tensor:
+        """The flags in one tensor on the device of the first, so that whoever reads them does so once."""
+        return torch.stack([flag.to(flags[0].device, non_blocking=True) for flag in flags])

@@ -30,11 +30,11 @@ def test_default_is_eight_by_four(described: Device) -> None:
 
 @pytest.mark.parametrize(
     ("gigabytes", "expected"),
-    [(4.2, 2), (6.4, 2), (8.3, 4), (10.5, 8), (12.6, 8), (15.8, 16), (25.3, 16), (150, 16)],
+    [(4.2, 2), (6.4, 2), (8.3, 4), (10.5, 8), (12.6, 8), (15.8, 16), (25.3, 32), (150, 32)],
     ids=["4 GB", "6 GB", "8 GB", "10 GB", "12 GB", "T4", "24 GB", "H200"],
 )
 def test_gpu_memory_decides(gigabytes: float, expected: int) -> None:
-    """2, 4, 8 or 16 rows by memory; accumulation keeps the effective batch at 32."""
+    """2, 4, 8, 16 or 32 rows by memory; accumulation keeps the effective batch at 32."""
     plan = choose_batch(gpu(gigabytes))
 
     assert (plan.micro_batch_size, plan.effective_batch) == (expected, 32)

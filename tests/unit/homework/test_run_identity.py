@@ -75,7 +75,7 @@ def test_what_is_no_part_of_a_run_is_listed() -> None:
     [
         ("precision", lambda _: Precision("bf16", "bf16", ""), "precision bf16 instead of fp32"),
         ("precision", lambda _: Precision("fp32", "bf16", ""), "dtype of the base bf16 instead of fp32"),
-        ("batch", lambda _: BatchPlan(16, 2, ""), "rows a micro-batch 16 instead of 8, micro-batches a step 2 instead"),
+        ("batch", lambda _: BatchPlan(16, 4, ""), "rows a step 64 instead of 32"),
         ("items", lambda items: items.items.reverse() or items, "tokenized rows "),
     ],
     ids=["precision", "dtype of the base", "batch", "order of rows"],

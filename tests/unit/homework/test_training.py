@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import faults
+import on_gpu
 import pytest
 import support
 import torch
+from tolerances import BOUNDS, gaps_between
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from homework import sft, tokens, training
@@ -23,24 +25,12 @@ from homework.errors import BadInput, OutputRefused, RowsUnusable, TrainingFaile
 from homework.precision import Precision
 from unsilent.outcome import FailureFound
 
-# SmolLM2-360M, the course's model: FACTS of its published configuration.
-COURSE_CONFIG = {
-    "hidden_size": 960,
-    "intermediate_size": 2560,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 15,
-    "num_key_value_heads": 5,
-    "head_dim": 64,
-    "vocab_size": 49_152,
-    "tie_word_embeddings": True,
-}
-
 
 @pytest.mark.parametrize(("rank", "expected"), [(1, 542_720), (4, 2_170_880), (8, 4_341_760)])
 def test_adapter_of_the_course_model_has_the_reported_size(rank: int, expected: int) -> None:
     """r=4 on all linear layers of the 360M has the 2,170,880 trainable parameters of the reports."""
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(LlamaConfig(**COURSE_CONFIG))
+        model = AutoModelForCausalLM.from_config(LlamaConfig(**on_gpu.COURSE_SHAPE))
         adapted = training.add_adapter(model, rank)
 
     assert training.count_parameters(adapted)[0] == expected
@@ -225,7 +215,7 @@ def test_rows_with_reasoning_can_be_trained_on(tiny_base: Path, small_data: Path
 
 
 def test_new_gpus_get_tf32_and_one_device(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """TF32 is asked for from Ampere on, where Trainer allows it, and several devices are never wrapped together."""
+    """TF32 from Ampere on, one kernel for the optimizer unless a scaler is at work, and one device of several."""
     made: list[dict[str, object]] = []
 
     class Recorded:
@@ -246,13 +236,41 @@ def test_new_gpus_get_tf32_and_one_device(tiny_base: Path, tmp_path: Path, monke
     llm = sft.SFTModel(str(tiny_base), device="cpu")
     llm.device = torch.device("cuda")
     items = tokens.TokenizedDataset(llm.tokenizer, [], sft.format_example)
-    for capability in ((7, 5), (9, 0)):
+    for capability, name in (((7, 5), "fp16"), ((9, 0), "bf16")):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda capability=capability: capability)
-        training._make_trainer(llm, items, TrainingConfig(), Precision("bf16", "bf16", ""), BatchPlan(8, 4, ""))
+        training._make_trainer(llm, items, TrainingConfig(), Precision(name, "fp32", ""), BatchPlan(8, 4, ""))
 
-    assert ["tf32" in options for options in made] == [False, True]
+    assert [options.get("tf32") for options in made] == [None, True]
+    assert [options["optim"] for options in made] == ["adamw_torch", "adamw_torch_fused"]
+    assert [options["accelerator_config"] for options in made] == [{"non_blocking": True}] * 2
     assert [options["n_gpu"] for options in made] == [1, 1]
     assert not any(options["use_cpu"] for options in made)
+
+
+def test_every_cut_of_a_step_learns_the_same(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
+    """Eight rows at once, four twice or one eight times: the same steps, so the same losses up to rounding in fp32."""
+    losses, weights = {}, {}
+    for size in (8, 4, 1):
+        result = support.train_tiny(tiny_base, tmp_path / str(size), micro_batch_size=size, epochs=2, max_steps=8)
+        losses[size] = [record["loss"] for record in result.log]
+        weights[size] = on_gpu.weights_of(result.folder)
+
+    for size in (4, 1):
+        gaps = gaps_between((losses[8], losses[size]), (weights[8], weights[size]))
+        assert gaps.within(BOUNDS["fp32"]), f"{size} rows at once: {gaps}"
+
+
+def test_run_says_what_it_took(
+    tiny_base: Path, small_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tokens a second and peak memory are printed, and kept in the manifest."""
+    support.train_tiny(tiny_base, tmp_path / "out", max_steps=2)
+    took = json.loads((tmp_path / "out" / "manifest.json").read_text())["consumed"]
+
+    assert "tokens a second" in capsys.readouterr().out
+    assert took["tokens"] > 2 * 8 * 20
+    assert took["tokens_per_second"] > 0
+    assert took["peak_memory_bytes"] > 10**8
 
 
 def log_of(*norms: float, loss: float = 1.0) -> list[dict[str, float]]:
