@@ -61,7 +61,10 @@ def test_unsilent_knows_nothing_of_homework(path: Path) -> None:
 # The rooms of `unsilent`: a stage may use its own room and what all share, never another stage's.
 ROOMS = {
     "wiring": {"wiring", "rows", "samples", "child", "collated", "shifts", "precision", "memory"},
-    "guard": {"monitor", "judgement", "broken_numbers", "live", "gradients", "movement", "step_record"},
+    "guard": {
+        *("monitor", "forward_hooks", "judgement", "broken_numbers", "live", "gradients", "movement", "step_record"),
+        *("ranks", "meeting", "fingerprints"),
+    },
     "runs": {"runs", "reading", "run_logs", "log_text", "event_files", "symptoms", "curves"},
     "adapter": {
         *("adapters", "adapter_card", "adapter_facts", "adapter_folder", "file_checks", "loaders"),
