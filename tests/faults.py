@@ -776,3 +776,11 @@ def split_at_the_limit(path: Path) -> None:
 def raise_rank_in_code(path: Path) -> None:
     """[base-too-large] A rank that the 360M base has no room for."""
     path.write_text(path.read_text().replace("RANK = 32", "RANK = 64"))
+
+
+def spoil_one_rank(model: torch.nn.Module, name: str, backward: int, rank: int = 1) -> None:
+    """[ranks-disagree] On one rank of several a gradient is NaN in one backward pass; the others are healthy."""
+    import torch.distributed as dist
+
+    if dist.get_rank() == rank:
+        spoil_gradient(model, name, backward)

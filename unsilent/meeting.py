@@ -1,9 +1,9 @@
 """Which processes watch a training together, and the line on which they talk.
 
 A monitor may have been put on some ranks only, and a rank that waited for the others' words would then wait for ever.
-So they meet first: each leaves a mark in the store that ``torch.distributed`` was started with. The last to come writes
-"together"; whoever has waited too long writes "alone"; the store takes the first of these words and gives it to all, so
-that no two ranks believe different things.
+So they meet first, the n-th monitor of one rank with the n-th of every other: each leaves a mark in the store that
+``torch.distributed`` was started with. The last to come writes "together"; whoever has waited too long writes "alone";
+the store takes the first of these words and gives it to all, so that no two ranks believe different things.
 
 Together they talk over a gloo group of their own. What they say travels on the host: no kernel waits for it, nothing
 is synchronised with a GPU, and a NaN in the group that trains cannot get in its way.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import itertools
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Seconds that ranks wait for each other once. Wrapping a model in DDP, and the beginning of a Trainer's loop, have just
 # brought them together: what differs since is how long each took to look at a few rows.
 PATIENCE = 30.0
+LOOK_EVERY = 0.01  # seconds
 # How long a rank may be late for a step: what torch gives NCCL's collectives (``default_pg_nccl_timeout``), so that
 # whoever is too late for us is too late for the training itself. A process that is gone is noticed at once.
 LONGEST_WAIT = dt.timedelta(minutes=10)
@@ -32,7 +33,6 @@ LONGEST_WAIT = dt.timedelta(minutes=10)
 ONE_PROCESS = "one process trains"
 SHARDED = "the parameters are sharded: each rank holds other parts of them"
 TOGETHER, ALONE = "together", "alone"
-_meetings = itertools.count(1)  # the n-th monitor of one rank meets the n-th of every other
 
 
 class Line(Protocol):
@@ -88,25 +88,33 @@ def meet(weights: Iterable[torch.Tensor]) -> tuple[Line | None, str]:
         return None, ONE_PROCESS
     if any(is_sharded(weight) for weight in weights):
         return None, SHARDED
-    number, world = next(_meetings), dist.get_world_size()
+    world = dist.get_world_size()
     try:
-        store: Any = dist.PrefixStore(f"unsilent/{number}", _default_store())
-        answer = decide(store, world)
+        answer = decide(dist.PrefixStore("unsilent", _default_store()), world, dist.get_rank())
         line = _line_in(dist.group.WORLD) if answer == TOGETHER else None
     except (RuntimeError, NotImplementedError) as error:  # a store that cannot do this, or is gone
         return None, f"the ranks could not meet: {error}"
     return line, "" if line else f"not all of the {world} ranks are watched: others did not come within {PATIENCE:g} s"
 
 
-def decide(store: Any, world: int) -> str:  # noqa: ANN401 - a store of torch.distributed
-    """Leave a mark, and wait until it is decided whether all have come: the same word for every rank that asks."""
-    if store.add("come", 1) == world:
-        return str(store.compare_set("word", "", TOGETHER).decode())
-    try:
-        store.wait(["word"], dt.timedelta(seconds=PATIENCE))
-    except RuntimeError:  # nobody has decided in that time
-        return str(store.compare_set("word", "", ALONE).decode())
-    return str(store.get("word").decode())
+def decide(store: Any, world: int, rank: int) -> str:  # noqa: ANN401 - a store of torch.distributed
+    """Leave a mark, and wait until it is decided whether all have come: the same word for every rank that asks.
+
+    A meeting that was decided without this rank is over: it goes to the next one, as others will. Otherwise a monitor
+    that only some ranks once had would keep the later ones of all of them apart.
+    """
+    number = int(store.add(f"meetings of rank {rank}", 1))
+    while store.check([f"{number}/word"]):
+        number = int(store.add(f"meetings of rank {rank}", 1))
+    word = f"{number}/word"
+    if store.add(f"{number}/come", 1) == world:
+        return str(store.compare_set(word, "", TOGETHER).decode())
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if store.check([word]):
+            return str(store.get(word).decode())
+        time.sleep(LOOK_EVERY)  # the store's own wait complains aloud when nobody comes
+    return str(store.compare_set(word, "", ALONE).decode())
 
 
 def is_sharded(weight: torch.Tensor) -> bool:

@@ -31,6 +31,7 @@ from .forward_hooks import Hook, checkpointed, owners, part_of
 from .gradients import GradientWatch
 from .judgement import Judge
 from .live import Live
+from .meeting import ONE_PROCESS
 from .movement import Movement
 from .optimization import adapter_groups
 from .outcome import FailureFound, FailureWarning, fold_symptoms, passed
@@ -165,7 +166,7 @@ class StepMonitor:
         record = self._read()
         self.judged += 1
         if record.scaled:  # a scaler skips a step on every rank, whichever of them has overflowed
-            record = replace(record, broken_elsewhere=self.ranks.any(bool(record.broken_gradients())))
+            record = replace(record, broken_elsewhere=self._is_broken_anywhere(bool(record.broken_gradients())))
         if record.moved:
             self._movement = None
         found = self._judge(record)
@@ -251,6 +252,11 @@ class StepMonitor:
             self.close()
             raise FailureFound(root)
         warnings.warn(FailureWarning(str(FailureFound(root))), stacklevel=3)
+
+    def _is_broken_anywhere(self, here: bool) -> bool:  # noqa: FBT001 - one flag is all there is
+        """Whether some rank has overflown; one that cannot ask looks at its gradients, which are averaged by now."""
+        alone = self.ranks.line is None and self.ranks.why_not != ONE_PROCESS
+        return (here or not self._live.are_gradients_finite()) if alone else self.ranks.any(here)
 
     def _agree(self, found: list[Outcome], moment: str, facts: Mapping[str, object]) -> list[Outcome]:
         return self.ranks.agree(found, moment=moment, step=self.step, facts=facts)
