@@ -15,6 +15,7 @@ from .adapter_files import CONFIG, find_adapter, read_manifest
 from .data import summary
 from .errors import AdapterRefused
 from .examination import examine, outcome_lines, score_lines
+from .processes import heard_once, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .data import BenchmarkResult, Row
 
 
+@heard_once
 def go_through(  # noqa: PLR0913 - what differs between SFT and RFT, and what the command line says
     ckpt_path: str,
     load: Callable[[str], BaseLLM],
@@ -52,6 +54,7 @@ def go_through(  # noqa: PLR0913 - what differs between SFT and RFT, and what th
         BadInput: The first item that does not hold.
         FailureFound: The figures do not mean what they say, or the answers do not come from the weights.
     """
+    processes = join()
     found = find_adapter(ckpt_path, command=command)
     manifest = read_manifest(found.folder)
     print(f"[ok] folder         {found.folder.resolve()}")
@@ -62,7 +65,9 @@ def go_through(  # noqa: PLR0913 - what differs between SFT and RFT, and what th
     print(f"[ok] loads          on {llm.checkpoint.name} in {llm.model.dtype}, {time.monotonic() - started:.1f} s")
     print(f"[ok] parity         {_compare_with_training(llm, manifest)}")
     started = time.monotonic()
-    result, report = examine(llm, questions, rows, train_rows=train_rows, example=example, honesty=honesty)
+    result, report = examine(
+        llm, questions, rows, train_rows=train_rows, example=example, honesty=honesty, processes=processes
+    )
     print(f"[ok] answers        {len(result.samples)} questions in {time.monotonic() - started:.1f} s, probes included")
     print(*outcome_lines(report), sep="\n")
     print(*(score_lines(result) if details else [summary(result)]), sep="\n")

@@ -16,18 +16,23 @@ import datetime as dt
 import functools
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from .errors import OptionInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
+
+    from .batching import BatchPlan
+    from .data import Answers
 
 ResultT = TypeVar("ResultT")
+ArgumentsT = ParamSpec("ArgumentsT")
 
 # Rank 0 may be at work alone for long, saving and asking where the answers come from; one that is gone is noticed at
 # once, since its connections close.
 WAIT = dt.timedelta(days=1)
+SAID = "rank 0 has said so"  # the note on an error that rank 0 has met, wherever else it is raised
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,9 @@ class Processes:
         return self.rank == 0
 
 
+ALONE = Processes()
+
+
 def _unusable(found: dict[str, str]) -> OptionInvalid:
     return OptionInvalid(
         expected="RANK, WORLD_SIZE and LOCAL_RANK as torchrun sets them",
@@ -79,14 +87,18 @@ def _unusable(found: dict[str, str]) -> OptionInvalid:
     )
 
 
-def join(processes: Processes) -> None:
+def join() -> Processes:
     """Connect the processes, over NCCL where each has a GPU and over gloo else; once, and only where there are several.
 
+    Returns:
+        Which of them this is.
+
     Raises:
-        OptionInvalid: Fewer GPUs than processes on this machine.
+        OptionInvalid: As ``Processes.of_this_run``; or fewer GPUs than processes on this machine.
     """
+    processes = Processes.of_this_run()
     if processes.world == 1:
-        return
+        return processes
     import torch  # noqa: PLC0415 - one process needs none of this
     import torch.distributed as dist  # noqa: PLC0415
 
@@ -103,6 +115,7 @@ def join(processes: Processes) -> None:
         torch.cuda.set_device(processes.local_rank)
     if not dist.is_initialized():
         dist.init_process_group("nccl" if on_gpu else "gloo")
+    return processes
 
 
 def leave() -> None:
@@ -122,6 +135,17 @@ def one_voice(processes: Processes) -> Iterator[None]:
         return
     with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
         yield
+
+
+def heard_once(function: Callable[ArgumentsT, ResultT]) -> Callable[ArgumentsT, ResultT]:
+    """Decorate a function that prints: ``one_voice`` for as long as it runs."""
+
+    @functools.wraps(function)
+    def quiet(*args: ArgumentsT.args, **kwargs: ArgumentsT.kwargs) -> ResultT:
+        with one_voice(Processes.of_this_run()):
+            return function(*args, **kwargs)
+
+    return quiet
 
 
 def on_first(processes: Processes, action: Callable[[], ResultT]) -> ResultT:
@@ -150,6 +174,8 @@ def on_first(processes: Processes, action: Callable[[], ResultT]) -> ResultT:
     dist.broadcast_object_list(told, src=0, group=_waiting_group(dist.group.WORLD))
     result, error = told
     if error is not None:
+        if not processes.is_first:
+            error.add_note(SAID)
         raise error
     return result  # type: ignore[no-any-return] # what action returned
 
@@ -165,22 +191,64 @@ def gather(processes: Processes, value: ResultT) -> list[ResultT]:
     return values
 
 
-def answer_together(
-    answer: Callable[..., list[float]], questions: Sequence[str], processes: Processes
-) -> list[float]:
-    """Let each rank answer its share of the questions.
+class AnswersTogether:
+    """Answers as something else does, each rank its share of the questions.
 
     Every ``world``-th question goes to the same rank, so that long and short ones are spread alike.
+    """
+
+    def __init__(self, llm: Answers, processes: Processes) -> None:
+        """Take what answers, the same on every rank."""
+        self.llm = llm
+        self.processes = processes
+
+    def answer(self, *questions: str) -> list[float]:
+        """All answers on every rank, in the order of the questions."""
+        rank, world = self.processes.rank, self.processes.world
+        mine = questions[rank::world]
+        answers = [0.0] * len(questions)
+        for other, share in enumerate(gather(self.processes, self.llm.answer(*mine) if mine else [])):
+            answers[other::world] = share
+        return answers
+
+
+def cut_for_ranks(count: int, size: int, steps: int, world: int) -> list[list[int]]:
+    """Cut rows into micro-batches that ranks take in turn, so that each optimizer step sees the rows of one process.
+
+    A data loader that is shared out would fill the last round up with rows from the beginning, which then weigh twice.
+    Here the last micro-batches are halved until each rank has one of them. Where there are fewer rows than ranks every
+    rank takes them all: the mean of equal gradients is that gradient.
+
+    Args:
+        count: Rows.
+        size: Rows of a micro-batch.
+        steps: Micro-batches of a rank in an optimizer step.
+        world: Ranks.
 
     Returns:
-        All answers on every rank, in the order of the questions.
+        Micro-batches of indices; their number divides by ``world``, and the n-th belongs to rank ``n % world``.
     """
-    mine = list(questions)[processes.rank :: processes.world]
-    shares = gather(processes, answer(*mine) if mine else [])
-    answers = [0.0] * len(questions)
-    for rank, share in enumerate(shares):
-        answers[rank :: processes.world] = share
-    return answers
+    every = [list(range(first, min(first + size, count))) for first in range(0, count, size)]
+    full = count // (size * steps * world) * steps * world
+    last = every[full:]
+    while len(last) % world:
+        largest = max(range(len(last)), key=lambda place: len(last[place]))
+        half = (len(last[largest]) + 1) // 2
+        if half == len(last[largest]):  # single rows only
+            return every[:full] + [[index for batch in last for index in batch]] * world
+        last[largest : largest + 1] = [last[largest][:half], last[largest][half:]]
+    return every[:full] + last
+
+
+def share_batches(trainer: Any, plan: BatchPlan) -> None:  # noqa: ANN401 - a Trainer
+    """Let a Trainer on several ranks take the micro-batches of ``cut_for_ranks``; nothing else is changed."""
+    from torch.utils.data import DataLoader  # noqa: PLC0415
+
+    rows = trainer.train_dataset
+    batches = cut_for_ranks(len(rows), plan.micro_batch_size, plan.accumulation_steps, plan.processes)
+    pinned = trainer.args.dataloader_pin_memory
+    loader: Any = DataLoader(rows, batch_sampler=batches, collate_fn=trainer.data_collator, pin_memory=pinned)
+    trainer.get_train_dataloader = lambda: trainer.accelerator.prepare(loader)
 
 
 @functools.lru_cache(maxsize=1)

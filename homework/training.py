@@ -36,6 +36,7 @@ from .data import Dataset, split_dev
 from .devices import BF16_CAPABILITY, default_device
 from .errors import RowsUnusable, TrainingFailed
 from .precision import Precision, choose_precision, dtype_named
+from .processes import heard_once, join, on_first, share_batches
 from .run_record import check_plan, describe_stop, describe_training
 from .tokens import Collator, TokenizedDataset
 
@@ -93,6 +94,7 @@ def count_parameters(model: torch.nn.Module) -> tuple[int, int]:
     return sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes)
 
 
+@heard_once
 def train(
     config: TrainingConfig,
     format_fn: Callable[..., dict[str, str]],
@@ -115,9 +117,10 @@ def train(
         FailureFound: A check stopped the run; the adapter as it was before that step is kept, and the place is printed.
         TrainingFailed: The loss or the gradient norm was not finite at the end.
     """
+    processes = join()
     config = with_environment(config)
     folder = locate(config.output_dir).resolve()
-    claim_output(folder, overwrite=config.overwrite)
+    on_first(processes, lambda: claim_output(folder, overwrite=config.overwrite))
     data = Dataset(config.split)
     if source is None:
         source = split_dev(data.rows)[0] if config.dev else data.rows
@@ -129,11 +132,13 @@ def train(
             action="leave --dev out, or add rows",
         )
     llm, precision = _load_base(config, model_class)
-    batch = choose_batch(llm.device, micro_batch_size=config.micro_batch_size, effective_batch=config.effective_batch)
+    sizes = {"micro_batch_size": config.micro_batch_size, "effective_batch": config.effective_batch}
+    batch = choose_batch(llm.device, **sizes, processes=processes.world)
     rng = random.Random(config.seed)
     rows = variations(source, config.epochs, rng, amounts=config.other_amounts, back=config.way_back)
     items = TokenizedDataset(llm.tokenizer, rows, format_fn, config.max_length)
-    items.group_by_length(config.epochs, batch.micro_batch_size, rng)
+    # grouped as for one process, so that any number of them follows one trajectory
+    items.group_by_length(config.epochs, choose_batch(llm.device, **sizes).micro_batch_size, rng)
     torch.manual_seed(config.seed)
     llm.model = add_adapter(llm.model, config.rank, gradient_checkpointing=config.gradient_checkpointing)
     trained, total = count_parameters(llm.model)
@@ -151,6 +156,8 @@ def train(
     )
     plan = check_plan(llm, items, config, precision, batch)
     trainer = _make_trainer(llm, items, config, precision, batch)
+    if processes.world > 1:
+        share_batches(trainer, batch)
     guard = TrainingGuard().attach(trainer)
     started = time.monotonic()
     stop: FailureFound | None = None
@@ -159,28 +166,32 @@ def train(
     except FailureFound as found:
         stop = found
     seconds = time.monotonic() - started
-    log = [record for record in trainer.state.log_history if "loss" in record]
-    # Trainer has wrapped the forward pass in autocast; answers are computed without
-    llm.model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
-    record = describe_training(config, llm, precision, batch, data, log)
-    llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
-    if stop:
-        print(f"stopped:     {_keep(llm.model, folder, record | describe_stop(stop), trainer.state.global_step)}")
-        raise stop
-    _must_be_finite(log, scaled=precision.needs_scaler)
-    prompts = [format_fn(*row)["question"] for row in source[:PARITY_PROMPTS]]
-    logits = record_logits(llm.model, llm.tokenizer, prompts)
-    if not is_finite(logits):
-        raise TrainingFailed(
-            expected="a trained model whose logits are finite",
-            got="NaN or inf",
-            where=f"after step {log[-1]['step']}",
-            action="the adapter was not saved; lower --lr, or train with --precision fp32",
-        )
-    verdicts = [outcome.as_json() for outcome in (*plan, *guard.report.outcomes)]
-    manifest = record | {"verdicts": verdicts, "logits": logits}
-    save_adapter(llm.model, folder, manifest, {CURVE: draw_curves(log)}, overwrite=config.overwrite)
-    return TrainingResult(folder, log, seconds)
+
+    def conclude() -> TrainingResult:
+        log = [record for record in trainer.state.log_history if "loss" in record]
+        # Trainer has wrapped the forward pass in autocast; answers are computed without
+        llm.model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+        record = describe_training(config, llm, precision, batch, data, log)
+        llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
+        if stop:
+            print(f"stopped:     {_keep(llm.model, folder, record | describe_stop(stop), trainer.state.global_step)}")
+            raise stop
+        _must_be_finite(log, scaled=precision.needs_scaler)
+        prompts = [format_fn(*row)["question"] for row in source[:PARITY_PROMPTS]]
+        logits = record_logits(llm.model, llm.tokenizer, prompts)
+        if not is_finite(logits):
+            raise TrainingFailed(
+                expected="a trained model whose logits are finite",
+                got="NaN or inf",
+                where=f"after step {log[-1]['step']}",
+                action="the adapter was not saved; lower --lr, or train with --precision fp32",
+            )
+        verdicts = [outcome.as_json() for outcome in (*plan, *guard.report.outcomes)]
+        manifest = record | {"verdicts": verdicts, "logits": logits}
+        save_adapter(llm.model, folder, manifest, {CURVE: draw_curves(log)}, overwrite=config.overwrite)
+        return TrainingResult(folder, log, seconds)
+
+    return on_first(processes, conclude)
 
 
 def _keep(model: Any, folder: Path, manifest: Mapping[str, object], steps: int) -> str:  # noqa: ANN401 - a PEFT model
@@ -222,6 +233,7 @@ def _make_trainer(
         logging_steps=config.logging_steps or max(1, 10 // batch.accumulation_steps),
         logging_nan_inf_filter=False,  # with the filter a NaN loss is printed as 0.0
         remove_unused_columns=False,
+        ddp_find_unused_parameters=False,  # every layer takes part in every step
         disable_tqdm=True,
         seed=config.seed,
         data_seed=config.seed,

@@ -1,6 +1,6 @@
 """Scenarios for several real processes, all in one start of them: starting a process costs seconds, a scenario none.
 
-    torchrun --nproc_per_node 2 tests/ranked.py results.json [gloo|nccl] [scenario ...]
+    PYTHONPATH=. torchrun --nproc_per_node 2 tests/ranked.py results.json [gloo|nccl] [scenario ...]
 
 Each scenario is a function that every rank runs and whose dictionary every rank returns. What they returned is written
 by rank 0, as a list in the order of ranks under the name of the scenario. Tests read it; they start nothing.
@@ -16,8 +16,6 @@ import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
 import faults
 import torch
@@ -156,16 +154,17 @@ def uneven() -> dict[str, Any]:
 
 def evaluated() -> dict[str, Any]:
     """Questions that are answered by all ranks together."""
-    from homework.processes import Processes, answer_together  # noqa: PLC0415
+    from homework.processes import AnswersTogether, Processes
 
     questions = [f"question {number}" for number in range(7)]
     asked: list[str] = []
 
-    def answer(*some: str) -> list[float]:
-        asked.extend(some)
-        return [float(one.split()[1]) if one != "question 3" else math.nan for one in some]
+    class Knows:
+        def answer(self, *some: str) -> list[float]:
+            asked.extend(some)
+            return [float(one.split()[1]) if one != "question 3" else math.nan for one in some]
 
-    answers = answer_together(answer, questions, Processes.of_this_run())
+    answers = AnswersTogether(Knows(), Processes.of_this_run()).answer(*questions)
     return {"answers": [str(one) for one in answers], "asked": asked}
 
 
