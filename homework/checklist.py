@@ -15,10 +15,12 @@ from .adapter_files import CONFIG, find_adapter, read_manifest
 from .data import summary
 from .errors import AdapterRefused
 from .examination import examine, outcome_lines, score_lines
-from .processes import heard_once, join
+from .processes import heard_once, join, on_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from unsilent.outcome import Report
 
     from .base_llm import BaseLLM
     from .data import BenchmarkResult, Row
@@ -71,9 +73,13 @@ def go_through(  # noqa: PLR0913 - what differs between SFT and RFT, and what th
     print(f"[ok] answers        {len(result.samples)} questions in {time.monotonic() - started:.1f} s, probes included")
     print(*outcome_lines(report), sep="\n")
     print(*(score_lines(result) if details else [summary(result)]), sep="\n")
+    on_first(processes, lambda: _refuse_findings(report))
+    return result
+
+
+def _refuse_findings(report: Report) -> None:
     for finding in report.findings:
         raise FailureFound(finding)
-    return result
 
 
 def _compare_with_training(llm: BaseLLM, manifest: dict[str, Any]) -> str:

@@ -778,9 +778,7 @@ def raise_rank_in_code(path: Path) -> None:
     path.write_text(path.read_text().replace("RANK = 32", "RANK = 64"))
 
 
-def spoil_one_rank(model: Any, name: str, backward: int, rank: int = 1) -> None:  # noqa: ANN401 - any torch module
-    """[ranks-disagree] On one rank of several a gradient is NaN in one backward pass; the others are healthy."""
-    import torch.distributed as dist
-
-    if dist.get_rank() == rank:
+def spoil_one_rank(model: Any, name: str, backward: int, this: int) -> None:  # noqa: ANN401 - any torch module
+    """[ranks-disagree] On rank 1 a gradient is NaN in one backward pass; ``this`` is the rank that the model is on."""
+    if this == 1:
         spoil_gradient(model, name, backward)

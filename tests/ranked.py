@@ -67,7 +67,7 @@ def loop(  # noqa: PLR0913 - what a loop has
     """Train a tiny adapter on every rank under a monitor; what was found, and what is left of the weights."""
     model = trainers.fresh_adapter().to(device())
     if spoilt:
-        faults.spoil_one_rank(model, trainers.MIDDLE, backward=1 if scaled else 3)
+        faults.spoil_one_rank(model, trainers.MIDDLE, backward=1 if scaled else 3, this=dist.get_rank())
     trained: Any = torch.nn.parallel.DistributedDataParallel(model) if averaged else model
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=lr)
     scaler: Any = torch.amp.GradScaler(device().type) if scaled else None
@@ -120,7 +120,7 @@ def train(rows: Any = None, *, spoilt: bool = False, **options: Any) -> dict[str
         own = {"use_cpu": device().type == "cpu", "ddp_find_unused_parameters": False}
         trainer = trainers.make_trainer(Path(folder), None, rows, **own | options)
         if spoilt:
-            faults.spoil_one_rank(trainer.model, trainers.MIDDLE, backward=3)
+            faults.spoil_one_rank(trainer.model, trainers.MIDDLE, backward=3, this=dist.get_rank())
         try:
             guard = trainers.guarded(trainer)
         except FailureFound as found:
@@ -168,6 +168,23 @@ def evaluated() -> dict[str, Any]:
     return {"answers": [str(one) for one in answers], "asked": asked}
 
 
+def refused() -> dict[str, Any]:
+    """Rank 0 is told that something cannot be used while the others wait, and then returns something."""
+    from homework.errors import OptionInvalid
+    from homework.processes import Processes, on_first
+
+    def refuse() -> None:
+        raise OptionInvalid(expected="a", got="b", where=f"rank {dist.get_rank()}", action="c")
+
+    processes = Processes.of_this_run()
+    try:
+        on_first(processes, refuse)
+    except OptionInvalid as error:
+        value = on_first(processes, lambda: dist.get_rank() + 40)
+        return {"where": error.where, "notes": getattr(error, "__notes__", []), "value": value}
+    return {}
+
+
 SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     "healthy": loop,
     "healthy, unwatched": lambda: loop(watched=False),
@@ -185,6 +202,7 @@ SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     "trainer, nan on rank 1": lambda: train(spoilt=True),
     "trainer, uneven": uneven,
     "evaluated": evaluated,
+    "refused": refused,
 }
 
 
