@@ -172,11 +172,11 @@ def on_first(processes: Processes, action: Callable[[], ResultT]) -> ResultT:
         except Exception as error:  # noqa: BLE001 - raised below, on every rank
             told[1] = error
     dist.broadcast_object_list(told, src=0, group=_waiting_group(dist.group.WORLD))
-    result, error = told
-    if error is not None:
+    result, refusal = told
+    if refusal is not None:
         if not processes.is_first:
-            error.add_note(SAID)
-        raise error
+            refusal.add_note(SAID)
+        raise refusal
     return result  # type: ignore[no-any-return] # what action returned
 
 

@@ -90,7 +90,8 @@ def meet(weights: Iterable[torch.Tensor]) -> tuple[Line | None, str]:
         return None, SHARDED
     world = dist.get_world_size()
     try:
-        answer = decide(dist.PrefixStore("unsilent", _default_store()), world, dist.get_rank())
+        store = dist.PrefixStore("unsilent", _default_store())  # type: ignore[attr-defined] # not in its __all__
+        answer = decide(store, world, dist.get_rank())
         line = _line_in(dist.group.WORLD) if answer == TOGETHER else None
     except (RuntimeError, NotImplementedError) as error:  # a store that cannot do this, or is gone
         return None, f"the ranks could not meet: {error}"

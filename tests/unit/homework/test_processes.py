@@ -13,6 +13,7 @@ import support
 import torch
 import torch.distributed as dist
 from safetensors.torch import load_file
+from torch._C._distributed_c10d import FileStore
 
 from homework import processes
 from homework.batching import BatchPlan
@@ -113,7 +114,7 @@ def test_gpus_talk_over_nccl(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_program_disconnects_in_the_end(tmp_path: Path) -> None:
     """A group that is left behind warns when Python ends."""
-    dist.init_process_group("gloo", store=dist.FileStore(str(tmp_path / "store"), 1), rank=0, world_size=1)
+    dist.init_process_group("gloo", store=FileStore(str(tmp_path / "store"), 1), rank=0, world_size=1)
     leave()
 
     assert not dist.is_initialized()
@@ -185,7 +186,7 @@ def test_one_process_answers_everything(count: int) -> None:
 
 @pytest.mark.parametrize("count", range(1, 80))
 def test_ranks_share_every_step_of_one_process(count: int) -> None:
-    """Whatever is left over: equal numbers of micro-batches, none empty, and each step's rows are those of one process."""
+    """Whatever is left over: as many micro-batches on each, none empty, and the rows of one process's steps."""
     size, steps, world = 4, 2, 2
     batches = cut_for_ranks(count, size, steps, world)
     shares = [batches[rank::world] for rank in range(world)]

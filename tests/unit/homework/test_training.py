@@ -21,6 +21,7 @@ from homework.configuration import TrainingConfig
 from homework.data import Dataset
 from homework.errors import BadInput, OutputRefused, RowsUnusable, TrainingFailed
 from homework.precision import Precision
+from homework.processes import Processes
 from unsilent.outcome import FailureFound
 
 # SmolLM2-360M, the course's model: FACTS of its published configuration.
@@ -284,3 +285,17 @@ def test_weights_that_end_as_nan_are_not_saved(tiny_base: Path, small_data: Path
         support.train_tiny(tiny_base, tmp_path / "out", max_steps=1, lr=1e18)
 
     assert not (tmp_path / "out").exists()
+
+
+def test_two_processes_are_planned_for(
+    tiny_base: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of them saves; its manifest says how many there were."""
+    shared: list[BatchPlan] = []
+    monkeypatch.setattr(training, "join", lambda: Processes(0, 2))
+    monkeypatch.setattr(training, "on_first", lambda _, act: act())
+    monkeypatch.setattr(training, "share_batches", lambda _, plan: shared.append(plan))
+    support.train_tiny(tiny_base, tmp_path / "sft", max_steps=1)
+
+    assert [(plan.micro_batch_size, plan.accumulation_steps, plan.processes) for plan in shared] == [(4, 1, 2)]
+    assert read_manifest(tmp_path / "sft")["batch"]["processes"] == 2

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import FileStore, Store
 
 from unsilent import meeting
 from unsilent.meeting import ALONE, ONE_PROCESS, SHARDED, TOGETHER, decide, is_sharded, meet
@@ -18,15 +19,15 @@ WEIGHTS = [torch.zeros(2)]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> dist.Store:
+def store(tmp_path: Path) -> Store:
     """A store that two ranks share."""
-    return dist.FileStore(str(tmp_path / "store"), 2)
+    return FileStore(str(tmp_path / "store"), 2)
 
 
 @pytest.fixture
 def group(tmp_path: Path) -> Iterator[None]:
     """A process group of this process alone."""
-    dist.init_process_group("gloo", store=dist.FileStore(str(tmp_path / "group"), 1), rank=0, world_size=1)
+    dist.init_process_group("gloo", store=FileStore(str(tmp_path / "group"), 1), rank=0, world_size=1)
     yield
     dist.destroy_process_group()
 
@@ -42,7 +43,7 @@ def test_group_of_one_is_one_process() -> None:
     assert meet(WEIGHTS) == (None, ONE_PROCESS)
 
 
-def test_two_that_come_are_together(store: dist.Store) -> None:
+def test_two_that_come_are_together(store: Store) -> None:
     """Whoever comes first waits for the other."""
     with ThreadPoolExecutor(2) as pool:
         words = list(pool.map(lambda rank: decide(store, 2, rank), range(2)))
@@ -50,14 +51,14 @@ def test_two_that_come_are_together(store: dist.Store) -> None:
     assert words == [TOGETHER, TOGETHER]
 
 
-def test_whoever_waits_in_vain_is_alone(store: dist.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_waits_in_vain_is_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """After its patience has ended."""
     monkeypatch.setattr(meeting, "PATIENCE", 0.05)
 
     assert decide(store, 2, 0) == ALONE
 
 
-def test_meeting_that_is_over_is_not_joined(store: dist.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_meeting_that_is_over_is_not_joined(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rank that missed the first one comes to the second together with the other."""
     monkeypatch.setattr(meeting, "PATIENCE", 0.05)
     decide(store, 2, 0)
@@ -78,7 +79,7 @@ def several(monkeypatch: pytest.MonkeyPatch, store: object) -> None:
     monkeypatch.setattr(meeting, "PATIENCE", 0.05)
 
 
-def test_nobody_else_is_said(monkeypatch: pytest.MonkeyPatch, store: dist.Store) -> None:
+def test_nobody_else_is_said(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
     """The reason names how many there are and how long was waited."""
     several(monkeypatch, store)
 
@@ -89,14 +90,14 @@ def test_store_that_fails_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """As when the process that keeps it has gone."""
 
     def add(*_: object) -> int:
-        raise RuntimeError("connection reset")  # noqa: EM101
+        raise RuntimeError("connection reset")
 
     several(monkeypatch, SimpleNamespace(add=add))
 
     assert meet(WEIGHTS) == (None, "the ranks could not meet: connection reset")
 
 
-def test_sharded_parameters_are_not_compared(monkeypatch: pytest.MonkeyPatch, store: dist.Store) -> None:
+def test_sharded_parameters_are_not_compared(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
     """FSDP and DeepSpeed give each rank other parts of them."""
     several(monkeypatch, store)
     weight = torch.nn.Parameter(torch.zeros(2))

@@ -28,7 +28,7 @@ class Lonely:
     def largest(self, numbers: Any) -> list[int]:  # noqa: ANN401
         """One's own numbers."""
         if self.broken:
-            raise RuntimeError("Connection closed by peer")  # noqa: EM101
+            raise RuntimeError("Connection closed by peer")
         return list(numbers)
 
     def gather(self, word: Any) -> list[Any]:  # noqa: ANN401
