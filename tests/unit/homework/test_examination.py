@@ -151,7 +151,7 @@ def test_details_are_by_family_and_wording() -> None:
 
 def test_probe_knows_what_the_other_ranks_saw(llm: sft.SFTModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rank 0 judges all the answers, of which it has given a half."""
-    rows = [list(row) for row in support.FIVE_ROWS]
+    rows = support.FIVE_ROWS
     other = HonestyProbe(llm)
     given = other.answer(*[row[0] for row in rows[1::2]])
 
