@@ -105,7 +105,5 @@ def test_number_of_processes_must_divide_the_batch() -> None:
 
 def test_micro_batch_must_divide_the_share() -> None:
     """Of each process."""
-    with pytest.raises(
-        OptionInvalid, match=r"32, 8 for each of 4 processes, but got 16\. .* one of 1, 2, 4, 8,"
-    ):
+    with pytest.raises(OptionInvalid, match=r"32, 8 for each of 4 processes, but got 16\. .* one of 1, 2, 4, 8,"):
         choose_batch(CPU, processes=4, micro_batch_size=16)
