@@ -6,6 +6,7 @@ collective operation does. A rank that leaves breaks the barrier of those who wa
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -63,12 +64,12 @@ class ThreadLine:
 def train_together(
     prepare: Callable[[Any, int], None] = lambda model, rank: None,
     *,
-    steps: Sequence[int] = (3, 3),
+    steps: Sequence[int] = (5, 5),
     lr: Sequence[float] = (1e-2, 1e-2),
     same_rows: bool = True,
     **options: Any,  # noqa: ANN401 - for the monitors
 ) -> list[Any]:
-    """Train two ranks in two threads; what each raised, or its monitor.
+    """Train two ranks in two threads; their monitors, which keep what they found.
 
     Args:
         prepare: Spoils the model of a rank.
@@ -88,8 +89,8 @@ def train_together(
         optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=lr[rank])
         monitor = StepMonitor(model, optimizer, **options)
         monitor.ranks = Ranks(ThreadLine(table, rank))
-        rows = trainers.counting_rows(12, seed=0 if same_rows else rank)
-        try:
+        rows = trainers.counting_rows(4 * max(steps), seed=0 if same_rows else rank)
+        with contextlib.suppress(FailureFound), contextlib.closing(monitor):
             for step in range(steps[rank]):
                 some = rows[4 * step : 4 * step + 4]
                 batch = {name: torch.tensor([row[name] for row in some]) for name in ("input_ids", "labels")}
@@ -101,10 +102,6 @@ def train_together(
                 monitor.after_step()
                 optimizer.zero_grad()
             monitor.finish()
-        except FailureFound as found:
-            return found
-        finally:
-            monitor.close()
         return monitor
 
     with ThreadPoolExecutor(WORLD) as pool:

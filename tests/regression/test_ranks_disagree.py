@@ -24,8 +24,8 @@ Results = dict[str, list[dict[str, Any]]]
 
 
 def spoil_second(model: Any, rank: int) -> None:  # noqa: ANN401 - a PEFT model
-    """A NaN gradient on rank 1 in its second step."""
-    faults.spoil_one_rank(model, trainers.MIDDLE, backward=2, this=rank)
+    """A NaN gradient on rank 1 in its fourth step, before which no weights are compared."""
+    faults.spoil_one_rank(model, trainers.MIDDLE, backward=4, this=rank)
 
 
 @pytest.mark.slow
@@ -142,28 +142,30 @@ def test_step_that_a_scaler_skips_for_another_rank_is_healthy(ranked: Results, s
 
 def test_check_finds_it() -> None:
     """Two ranks in two threads: both raise the one finding of rank 1, weights finite."""
-    first, second = talking.train_together(spoil_second)
+    first, second = [monitor.findings for monitor in talking.train_together(spoil_second)]
 
-    assert (first.failure.slug, first.step, first.outcome.symptoms) == ("nan-grad-norm", 2, ("ranks-disagree",))
-    assert first.outcome == second.outcome
-    assert (first.evidence["rank"], first.evidence["ranks"]) == (1, [1])
+    assert [(one.slug, one.step, one.symptoms) for one in first] == [("nan-grad-norm", 4, ("ranks-disagree",))]
+    assert first == second
+    assert (first[0].evidence["rank"], first[0].evidence["ranks"]) == (1, [1])
 
 
 def test_drift_is_found_at_its_first_step() -> None:
     """Other rows and no average: bit-exact fingerprints differ after one step."""
-    first, second = talking.train_together(same_rows=False)
+    first, second = [monitor.findings for monitor in talking.train_together(same_rows=False)]
 
-    assert (first.failure.slug, first.step) == ("ranks-disagree", 2)
-    assert first.outcome == second.outcome
-    assert first.evidence["count"] > 10
+    assert [(one.slug, one.step) for one in first] == [("ranks-disagree", 2)]
+    assert first == second
+    assert first[0].evidence["count"] > 10
 
 
 def test_rank_that_ends_early_is_found() -> None:
     """One has run out of batches while the other prepares its third step."""
-    first, second = talking.train_together(steps=(2, 3))
+    first, second = [monitor.findings for monitor in talking.train_together(steps=(2, 3))]
 
-    assert first.outcome == second.outcome
-    assert first.evidence["places"] == {"rank 0": "the end, before step 3", "rank 1": "a step, before step 3"}
+    assert first == second
+    assert [one.evidence.get("places") for one in first] == [
+        {"rank 0": "the end, before step 3", "rank 1": "a step, before step 3"}
+    ]
 
 
 def test_healthy_twin_is_left_alone() -> None:

@@ -153,8 +153,8 @@ def test_facts_of_a_trainer_are_plain(loader: object, batches: object) -> None:
 
 def test_threads_agree_as_processes_do() -> None:
     """With a learning rate of its own on rank 1: found before the first step is taken."""
-    first, second = talking.train_together(lr=(1e-2, 2e-2))
+    first, second = [monitor.findings for monitor in talking.train_together(lr=(1e-2, 2e-2))]
 
-    assert (first.failure.slug, first.step) == ("ranks-disagree", 1)
-    assert first.evidence["differs"] == ["the learning rate"]
-    assert first.outcome == second.outcome
+    assert [(one.slug, one.step) for one in first] == [("ranks-disagree", 1)]
+    assert first[0].evidence["differs"] == ["the learning rate"]
+    assert first == second
