@@ -189,6 +189,23 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def ranked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What two processes returned for every scenario of ``tests/ranked.py``; started once for all workers."""
+    from filelock import FileLock  # noqa: PLC0415 - only where processes are started
+
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if os.environ.get("PYTEST_XDIST_WORKER") else shared
+    results = shared / "ranked.json"
+    with FileLock(shared / "ranked.lock"):
+        if not results.is_file():
+            import support  # noqa: PLC0415 - torch only where it is used
+
+            done = support.start_two(str(ROOT / "tests" / "ranked.py"), str(results))
+            assert done.returncode == 0, done.stderr
+    return dict(json.loads(results.read_text()))
+
+
+@pytest.fixture(scope="session")
 def trained_once(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An adapter of four steps with its manifest, trained once a process: to be copied, never changed."""
     import support  # noqa: PLC0415 - torch only where it is used

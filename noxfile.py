@@ -67,9 +67,10 @@ def train(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests but gpu and slow, with branch coverage of both packages."""
+    """All tests but gpu and slow, those of several processes among them, with branch coverage of both packages."""
     install(session, "test")
-    pytest(session, *SHARED_OUT, "-m", "not gpu and not slow", "--cov", "--cov-report=term", env=ONE_THREAD)
+    chosen = "not gpu and (not slow or processes)"
+    pytest(session, *SHARED_OUT, "-m", chosen, "--cov", "--cov-report=term", env=ONE_THREAD)
 
 
 @nox.session

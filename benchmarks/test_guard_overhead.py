@@ -173,7 +173,7 @@ def small_trainer(folder: Path, *, lora: bool) -> Any:  # noqa: ANN401
 @pytest.mark.filterwarnings("ignore")
 def test_guard_on_the_base_model(benchmark: Any) -> None:  # noqa: ANN401 - pytest-benchmark is untyped
     """The real 135M as our loop trains it: 32 rows a step."""
-    from homework import sft, training
+    from homework import lora, sft, trainer_settings, training
     from homework.batching import ROWS_OF_ONE_LENGTH, choose_batch
     from homework.configuration import TrainingConfig
     from homework.data import Dataset
@@ -186,8 +186,8 @@ def test_guard_on_the_base_model(benchmark: Any) -> None:  # noqa: ANN401 - pyte
         items = TokenizedDataset(llm.tokenizer, Dataset("train"), sft.format_example)
         items.group_by_length(1, ROWS_OF_ONE_LENGTH, random.Random(0))
         torch.manual_seed(0)  # every side the same adapter
-        llm.model = training.add_adapter(llm.model, config.rank)
-        return training._make_trainer(llm, items, config, precision, batch)
+        llm.model = lora.add_adapter(llm.model, config.rank)
+        return trainer_settings.make_trainer(llm, items, config, precision, batch)
 
     measure("Guard, one optimizer step, 135M, LoRA, 32 rows", "our loop's defaults", make_trainer, benchmark, rounds=8)
 

@@ -19,7 +19,7 @@ import torch
 from ratio import RESULTS, circumstances
 from transformers import TrainerCallback
 
-from homework import sft, training
+from homework import lora, sft, trainer_settings, training
 from homework.batching import choose_batch
 from homework.configuration import TrainingConfig
 from homework.data import Dataset
@@ -137,10 +137,10 @@ def found_after(fault: Callable[[Any], None], *, before: bool) -> dict[str, Any]
     items = TokenizedDataset(llm.tokenizer, Dataset("train"), sft.format_example)
     items.group_by_length(1, batch.micro_batch_size, random.Random(0))
     torch.manual_seed(0)
-    llm.model = training.add_adapter(llm.model, config.rank)
+    llm.model = lora.add_adapter(llm.model, config.rank)
     clock = Clock(None if before else fault)
     llm.model.register_forward_pre_hook(lambda _module, _args, inputs: count(clock, inputs), with_kwargs=True)
-    clock.trainer = trainer = training._make_trainer(llm, items, config, precision, batch)
+    clock.trainer = trainer = trainer_settings.make_trainer(llm, items, config, precision, batch)
     trainer.add_callback(clock)
     TrainingGuard().attach(trainer)
     if before:

@@ -21,7 +21,7 @@ import torch
 from ratio import record, wait
 from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
 
-from homework import sft, training
+from homework import lora, sft, trainer_settings, training
 from homework.base_llm import load_tokenizer
 from homework.batching import EFFECTIVE_BATCH, ROWS_OF_ONE_LENGTH, choose_batch
 from homework.checkpoints import resolve_checkpoint
@@ -84,8 +84,8 @@ def ours(clock: Clock, steps: int, epochs: int = 1) -> None:
     batch = choose_batch(llm.device)
     items = TokenizedDataset(llm.tokenizer, Dataset("train").rows[:ROWS] * epochs, sft.format_example)
     items.group_by_length(epochs, ROWS_OF_ONE_LENGTH, random.Random(0))
-    llm.model = training.add_adapter(llm.model, config.rank)
-    trainer = training._make_trainer(llm, items, config, precision, batch)
+    llm.model = lora.add_adapter(llm.model, config.rank)
+    trainer = trainer_settings.make_trainer(llm, items, config, precision, batch)
     trainer.add_callback(clock)
     trainer.train()
 
@@ -109,7 +109,7 @@ def course_recipe(clock: Clock, steps: int, folder: Path, epochs: int = 1) -> No
         }
         for row in rows
     ]
-    model = training.add_adapter(model, 16, gradient_checkpointing=True)
+    model = lora.add_adapter(model, 16, gradient_checkpointing=True)
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=steps,

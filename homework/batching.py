@@ -38,16 +38,17 @@ ROWS_OF_ONE_LENGTH = 16
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """Rows a forward pass, forward passes a step, and the reason in words."""
+    """Rows a forward pass, forward passes a step in each process, the reason in words, and how many processes."""
 
     micro_batch_size: int
     accumulation_steps: int
     reason: str
+    processes: int = 1
 
     @property
     def effective_batch(self) -> int:
         """Rows an optimizer step."""
-        return self.micro_batch_size * self.accumulation_steps
+        return self.micro_batch_size * self.accumulation_steps * self.processes
 
     @property
     def hparams(self) -> dict[str, int]:
@@ -59,20 +60,26 @@ class BatchPlan:
 
 
 def choose_batch(
-    device: torch.device | Device | None = None, *, micro_batch_size: int = 0, effective_batch: int = EFFECTIVE_BATCH
+    device: torch.device | Device | None = None,
+    *,
+    micro_batch_size: int = 0,
+    effective_batch: int = EFFECTIVE_BATCH,
+    processes: int = 1,
 ) -> BatchPlan:
     """Cut the effective batch into micro-batches for ``device``.
 
     Args:
         device: Where the forward pass runs, or its description; None is the best device there is.
         micro_batch_size: Rows a forward pass; 0 leaves the choice to this function.
-        effective_batch: Rows an optimizer step.
+        effective_batch: Rows an optimizer step, of all processes together.
+        processes: How many train together; each has a device of this kind.
 
     Returns:
-        A plan whose two numbers multiply to ``effective_batch``.
+        A plan whose numbers multiply to ``effective_batch``.
 
     Raises:
-        OptionInvalid: Sizes below 1, or a micro-batch that does not divide the effective batch.
+        OptionInvalid: Sizes below 1, a number of processes that does not divide the effective batch, or a micro-batch
+            that does not divide a process's share of it.
     """
     if not 1 <= effective_batch <= LARGEST_BATCH:
         raise OptionInvalid(
@@ -81,22 +88,33 @@ def choose_batch(
             where="--effective_batch",
             action=f"use {EFFECTIVE_BATCH}, or leave the option out",
         )
+    if effective_batch % processes:
+        raise OptionInvalid(
+            expected=f"a number of processes that divides the effective batch of {effective_batch}",
+            got=str(processes),
+            where="the number of processes",
+            action=f"start one of {', '.join(map(str, _divisors(effective_batch)))}, or change --effective_batch",
+        )
     described = describe_device(device)
     limit = _rows_by_memory(described)
-    size = micro_batch_size or _largest_divisor(effective_batch, limit)
-    if size < 1 or effective_batch % size:
+    share = effective_batch // processes
+    size = micro_batch_size or _largest_divisor(share, limit)
+    if size < 1 or share % size:
+        of_each = f", {share} for each of {processes} processes" if processes > 1 else ""
         raise OptionInvalid(
-            expected=f"a micro-batch that divides the effective batch of {effective_batch}",
+            expected=f"a micro-batch that divides the effective batch of {effective_batch}{of_each}",
             got=str(micro_batch_size),
             where="--micro_batch_size or SFT_MICRO_BATCH_SIZE",
-            action=f"choose one of {', '.join(map(str, _divisors(effective_batch)))}, or leave it out",
+            action=f"choose one of {', '.join(map(str, _divisors(share)))}, or leave it out",
         )
     chosen = f"up to {limit} rows on {described.words}"
     if micro_batch_size:
         planned = micro_batch_size <= limit or described.kind != "cuda"
         chosen = "asked for" if planned else f"asked for, where {limit} rows are planned on {described.words}"
-    steps = effective_batch // size
-    return BatchPlan(size, steps, f"{chosen}; {size} rows x {steps} = {effective_batch} an optimizer step")
+    steps = share // size
+    several = f" x {processes} processes" if processes > 1 else ""
+    reason = f"{chosen}; {size} rows x {steps}{several} = {effective_batch} an optimizer step"
+    return BatchPlan(size, steps, reason, processes)
 
 
 determine_batch_hparams = choose_batch  # the reports' name; its ``hparams`` go into TrainingArguments

@@ -15,14 +15,18 @@ from .adapter_files import CONFIG, find_adapter, read_manifest
 from .data import summary
 from .errors import AdapterRefused
 from .examination import examine, outcome_lines, score_lines
+from .processes import heard_once, join, on_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from unsilent.outcome import Report
 
     from .base_llm import BaseLLM
     from .data import BenchmarkResult, Row
 
 
+@heard_once
 def go_through(  # noqa: PLR0913 - what differs between SFT and RFT, and what the command line says
     ckpt_path: str,
     load: Callable[[str], BaseLLM],
@@ -52,6 +56,7 @@ def go_through(  # noqa: PLR0913 - what differs between SFT and RFT, and what th
         BadInput: The first item that does not hold.
         FailureFound: The figures do not mean what they say, or the answers do not come from the weights.
     """
+    processes = join()
     found = find_adapter(ckpt_path, command=command)
     manifest = read_manifest(found.folder)
     print(f"[ok] folder         {found.folder.resolve()}")
@@ -62,13 +67,19 @@ def go_through(  # noqa: PLR0913 - what differs between SFT and RFT, and what th
     print(f"[ok] loads          on {llm.checkpoint.name} in {llm.model.dtype}, {time.monotonic() - started:.1f} s")
     print(f"[ok] parity         {_compare_with_training(llm, manifest)}")
     started = time.monotonic()
-    result, report = examine(llm, questions, rows, train_rows=train_rows, example=example, honesty=honesty)
+    result, report = examine(
+        llm, questions, rows, train_rows=train_rows, example=example, honesty=honesty, processes=processes
+    )
     print(f"[ok] answers        {len(result.samples)} questions in {time.monotonic() - started:.1f} s, probes included")
     print(*outcome_lines(report), sep="\n")
     print(*(score_lines(result) if details else [summary(result)]), sep="\n")
+    on_first(processes, lambda: _refuse_findings(report))
+    return result
+
+
+def _refuse_findings(report: Report) -> None:
     for finding in report.findings:
         raise FailureFound(finding)
-    return result
 
 
 def _compare_with_training(llm: BaseLLM, manifest: dict[str, Any]) -> str:

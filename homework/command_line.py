@@ -21,6 +21,7 @@ from unsilent.outcome import FailureFound
 from unsilent.termination import tidy_on_sigterm
 
 from .errors import BadInput
+from .processes import SAID, Processes, leave, one_voice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +37,11 @@ def run(commands: Callable[..., object] | Mapping[str, Callable[..., object]], *
     use or wrong input.
     """
     with tidy_on_sigterm():
-        sys.exit(call(commands, prog=prog))
+        try:
+            status = call(commands, prog=prog)
+        finally:
+            leave()
+        sys.exit(status)
 
 
 def call(commands: Callable[..., object] | Mapping[str, Callable[..., object]], *, prog: str) -> int:
@@ -54,13 +59,12 @@ def call(commands: Callable[..., object] | Mapping[str, Callable[..., object]], 
             app.command(name)(_flat(function))
     program = f"python -m {prog}"
     try:
-        status = app(prog_name=program, standalone_mode=False)
-    except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except FailureFound as found:
-        print(f"error: {found}", file=sys.stderr)
-        return EXIT_FAILURE_FOUND
+        with one_voice(Processes.of_this_run()):
+            status = app(prog_name=program, standalone_mode=False)
+    except (BadInput, FailureFound) as error:
+        if SAID not in getattr(error, "__notes__", ()):
+            print(f"error: {error}", file=sys.stderr)
+        return EXIT_FAILURE_FOUND if isinstance(error, FailureFound) else EXIT_BAD_INPUT
     except typer.Abort:
         print("stopped", file=sys.stderr)
         return 130

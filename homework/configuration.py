@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from .batching import EFFECTIVE_BATCH
 from .errors import OptionInvalid
 from .precision import WISHES
+from .processes import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -175,7 +176,7 @@ def with_environment(config: ConfigT) -> ConfigT:
         if wish != "auto" and config.precision not in ("auto", wish):
             raise _contradiction("one precision", f"{config.precision} by option and {wish}", "SFT_PRECISION")
         changes["precision"] = wish if wish != "auto" else config.precision
-    micro, steps = _whole("SFT_MICRO_BATCH_SIZE"), _whole("SFT_GRAD_ACCUM_STEPS")
+    micro, steps = _whole("SFT_MICRO_BATCH_SIZE"), _whole("SFT_GRAD_ACCUM_STEPS") * Processes.of_this_run().world
     if micro and config.micro_batch_size not in (0, micro):
         got = f"{config.micro_batch_size} by option and {micro}"
         raise _contradiction("one micro-batch size", got, "SFT_MICRO_BATCH_SIZE")

@@ -24,6 +24,7 @@ from unsilent.sent_prompts import read_sent_prompts
 from .conversion_utils import WORDINGS, ask, make_splits, unit_pairs
 from .data import benchmark, is_answer_valid
 from .errors import OptionInvalid
+from .processes import ALONE, AnswersTogether, gather, on_first
 from .tokens import tokenize
 from .units import SPELLINGS, IncompatibleUnits, convert, resolve
 
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
     from .base_llm import BaseLLM
     from .conversion_utils import Question
     from .data import BenchmarkResult, Dataset, Row
+    from .processes import Processes
 
 PROBES = ("quick", "all", "none")
+SEEN = ("replies", "passes", "blind", "complaint", "reloads", "files", "notes")  # what a probe keeps of an answer
 PROMPTS = 3  # compared token by token; all are made by one function
 TWO_DIGITS = range(11, 100)  # the data ask about 1 to 10
 SEVEN_DIGITS = range(1_000_000, 10_000_000)
@@ -117,6 +120,7 @@ def examine(  # noqa: PLR0913 - one option for each thing that only the caller k
     train_rows: Sequence[Row] = (),
     example: Callable[..., dict[str, str]] | None = None,
     honesty: str = "quick",
+    processes: Processes = ALONE,
 ) -> tuple[BenchmarkResult, Report]:
     """Run the benchmark, ask whether its figures mean what they say, and whether the answers come from the weights.
 
@@ -127,6 +131,7 @@ def examine(  # noqa: PLR0913 - one option for each thing that only the caller k
         train_rows: What it was trained on; without them neither overlap nor prompts are judged.
         example: Turns a training row into prompt and completion; without it prompts are not judged.
         honesty: ``quick``, ``all``, or ``none``.
+        processes: Each answers its share of the questions; the first judges all of them.
 
     Raises:
         OptionInvalid: Another word.
@@ -137,12 +142,30 @@ def examine(  # noqa: PLR0913 - one option for each thing that only the caller k
         )
     listed = [list(data[index]) for index in range(len(data))]
     probe = HonestyProbe(llm, new_questions, is_right=is_answer_valid)
-    result = benchmark(llm if honesty == "none" else probe, data, rows)
-    outcomes = _judge_evaluation(llm, result, listed, train_rows, example)
-    if honesty == "none":
-        return result, Report(llm.checkpoint.name, tuple(outcomes))
-    report = probe.judge(listed, quick=honesty == "quick")
-    return result, Report(llm.checkpoint.name, (*outcomes, *report.outcomes), report.cards)
+    result = benchmark(AnswersTogether(llm if honesty == "none" else probe, processes), data, rows)
+    _tell_each_other(probe, processes)
+
+    def judge() -> Report:
+        outcomes = _judge_evaluation(llm, result, listed, train_rows, example)
+        if honesty == "none":
+            return Report(llm.checkpoint.name, tuple(outcomes))
+        report = probe.judge(listed, quick=honesty == "quick")
+        return Report(llm.checkpoint.name, (*outcomes, *report.outcomes), report.cards)
+
+    return result, on_first(processes, judge)
+
+
+def _tell_each_other(probe: HonestyProbe, processes: Processes) -> None:
+    """Give every rank's probe what the others have seen, as if it had asked all the questions itself."""
+    seen = {name: getattr(probe, name) for name in SEEN}
+    for rank, other in enumerate(gather(processes, seen)):
+        if rank != processes.rank:
+            probe.replies |= other["replies"]
+            probe.passes += other["passes"]
+            probe.blind, probe.complaint = probe.blind or other["blind"], probe.complaint and other["complaint"]
+            probe.reloads |= other["reloads"]
+            probe.files += other["files"]
+            probe.notes += other["notes"]
 
 
 def _judge_evaluation(

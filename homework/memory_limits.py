@@ -85,7 +85,7 @@ def train_within_memory(
         llm.model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
         if not full:
             return Run(trainer, guard, stop, batch, seconds, told)
-        batch = fewer_rows(batch, full, processes=trainer.args.world_size)
+        batch = fewer_rows(batch, full)
         print(f"batch:       {batch.reason}, from the start", flush=True)
         del trainer, guard
         start.restore(llm.model)
@@ -125,13 +125,12 @@ def is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in WORDS)
 
 
-def fewer_rows(batch: BatchPlan, error: str, *, processes: int = 1) -> BatchPlan:
+def fewer_rows(batch: BatchPlan, error: str) -> BatchPlan:
     """Halve the rows of a forward pass and let accumulation make up for it.
 
     Args:
-        batch: The plan that did not fit.
+        batch: The plan that did not fit; of several processes none can take the others back to the start with it.
         error: What the device said; its first line goes into messages.
-        processes: That train together. One that runs full cannot take the others back to the start with it.
 
     Returns:
         A plan with the same effective batch, and a reason that says what happened.
@@ -150,13 +149,13 @@ def fewer_rows(batch: BatchPlan, error: str, *, processes: int = 1) -> BatchPlan
             action="use --gradient_checkpointing, --precision bf16, a smaller --rank or base, or end what else holds "
             "memory there",
         )
-    if processes > 1:
+    if batch.processes > 1:
         raise DeviceTooSmall(
-            expected=f"room on each of {processes} devices for the plan",
+            expected=f"room on each of {batch.processes} devices for the plan",
             got="no memory left on one of them",
             where=where,
             action=f"set --micro_batch_size {size} or SFT_MICRO_BATCH_SIZE={size}; the effective batch stays "
-            f"{batch.effective_batch * processes}",
+            f"{batch.effective_batch}",
         )
     steps = batch.accumulation_steps * (batch.micro_batch_size // size)
     reason = f"{batch.micro_batch_size} rows at once ran out of memory; {size} rows x {steps} = {size * steps} a step"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -58,7 +57,7 @@ def identify(  # noqa: PLR0913, PLR0917 - all that a run chose
         "precision": precision.name,
         "dtype of the base": precision.base_dtype,
         "rows a step": batch.effective_batch,
-        "processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "processes": batch.processes,
         "tokenized rows": _hash_items(items),
     }
 

@@ -61,6 +61,7 @@ def check_plan(
             Collator(llm.tokenizer.pad_token_id)([longest]),
             micro_batch_size=batch.micro_batch_size,
             accumulation_steps=batch.accumulation_steps,
+            world_size=batch.processes,
             effective_batch=config.effective_batch,
             autocast=dtype_named(precision.name) if precision.autocast else None,
         ),

@@ -10,23 +10,19 @@ its reason, and written beside the adapter.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-import os
 import random
-import tempfile
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import TrainerCallback, TrainingArguments
-from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from unsilent.parity import is_finite, record_logits
 
 from .adapter_files import locate
-from .adapter_loading import quiet_peft
 from .adapter_store import CURVE, claim_output, save_adapter, save_stopped
 from .augmentation import variations
 from .batching import ROWS_OF_ONE_LENGTH, BatchPlan, choose_batch
@@ -34,25 +30,31 @@ from .configuration import TrainingConfig, with_environment
 from .consumption import consumed
 from .curves import draw_curves
 from .data import Dataset, split_dev
-from .devices import BF16_CAPABILITY, default_device
+from .devices import default_device
 from .errors import RowsUnusable, TrainingFailed
-from .going_on import ResumableTrainer, train_on
+from .going_on import train_on
+from .lora import add_adapter, count_parameters
 from .memory_limits import train_within_memory
 from .precision import Precision, choose_precision, dtype_named
+from .processes import heard_once, join, on_first
 from .run_identity import describe_circumstances, identify
 from .run_record import check_plan, describe_stop, describe_training
-from .tokens import Collator, TokenizedDataset
+from .tokens import TokenizedDataset
+from .trainer_settings import make_trainer
 from .unfinished import claim_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from unsilent.outcome import Outcome
 
     from .base_llm import BaseLLM
     from .data import Row
+    from .memory_limits import Run
+    from .processes import Processes
     from .unfinished import UnfinishedRun
 
-TARGETS = "all-linear"
 PARITY_PROMPTS = 4  # whose logits the manifest keeps, for comparison after loading
 
 
@@ -65,40 +67,34 @@ class TrainingResult:
     seconds: float
 
 
-def add_adapter(model: Any, rank: int, *, gradient_checkpointing: bool = False) -> Any:  # noqa: ANN401 - a PEFT model
-    """Freeze ``model`` and put a fresh LoRA adapter on all its linear layers, ready to train.
+@dataclass(frozen=True)
+class Job:
+    """What a run has decided before its first step, and what it will be judged by.
 
-    Adapter weights are fp32 whatever the base is held in. Input gradients are enabled, so that the first adapter
-    receives a gradient under checkpointing too.
+    Attributes:
+        config: Every choice.
+        folder: Where the adapter will be.
+        llm: The base, with a fresh adapter on it.
+        precision: In which dtype, and why.
+        batch: How many rows at once, and why.
+        data: The rows' file.
+        items: Tokenized rows of every pass, in the order in which they are seen.
+        prompts: Some of them, whose logits the manifest keeps.
+        plan: Outcomes of the checks on precision and batch.
     """
-    from peft import LoraConfig, TaskType, get_peft_model  # noqa: PLC0415 - 2 s that a wrong option need not wait for
 
-    config = LoraConfig(
-        task_type=TaskType.CAUSAL_LM,
-        target_modules=TARGETS,
-        r=rank,
-        lora_alpha=max(4 * rank, 4),
-        lora_dropout=0.0,
-        bias="none",
-        inference_mode=False,
-    )
-    with quiet_peft():
-        adapted = get_peft_model(model, config)
-        adapted.enable_input_require_grads()
-        if gradient_checkpointing:
-            # transformers renamed it to activation checkpointing; the older name warns there and is the only one before
-            enable = getattr(adapted, "activation_checkpointing_enable", None) or adapted.gradient_checkpointing_enable
-            enable({"use_reentrant": False})
-    adapted.config.use_cache = False
-    return adapted.train()
+    config: TrainingConfig
+    folder: Path
+    llm: BaseLLM
+    precision: Precision
+    batch: BatchPlan
+    data: Dataset
+    items: TokenizedDataset
+    prompts: list[str]
+    plan: list[Outcome]
 
 
-def count_parameters(model: torch.nn.Module) -> tuple[int, int]:
-    """Count trainable and all parameters."""
-    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
-    return sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes)
-
-
+@heard_once
 def train(
     config: TrainingConfig,
     format_fn: Callable[..., dict[str, str]],
@@ -127,25 +123,50 @@ def train(
         TrainingFailed: The loss or the gradient norm was not finite at the end.
         SystemExit: SIGTERM has ended it, after a step and a checkpoint; KeyboardInterrupt: Ctrl-C, likewise.
     """
+    processes = join()
     config = with_environment(config)
     folder = locate(config.output_dir).resolve()
-    claim_output(folder, overwrite=config.overwrite)
-    again = again or f"go on with: {replace(config, resume=True).command}"
-    leads = os.environ.get("RANK", "0") == "0"
-    with claim_run(folder, resume=config.resume, overwrite=config.overwrite, leads=leads) as run:
-        return _train(config, format_fn, model_class, source, folder, run, again)
+    on_first(processes, lambda: claim_output(folder, overwrite=config.overwrite))
+    again = again or f"go on with: {processes.launched(dataclasses.replace(config, resume=True).command)}"
+    with _claimed(config, folder, processes) as run:
+        job = _prepare(config, format_fn, model_class, source, folder, processes)
+        on_first(processes, lambda: _begin(job, run))
+        attempt = train_within_memory(
+            partial(make_trainer, job.llm, job.items, config, job.precision),
+            lambda trainer: train_on(trainer, run, save_steps=config.save_steps, again=again),
+            job.llm,
+            job.batch,
+        )
+        result = on_first(processes, lambda: _conclude(dataclasses.replace(job, batch=attempt.batch), run, attempt))
+    if attempt.told.signal:
+        print(f"told to end at the last step: trained and saved to {folder}, and not tested", flush=True)
+        attempt.told.end()
+    return result
 
 
-def _train(  # noqa: PLR0913, PLR0917 - what train takes, and where it goes
+@contextlib.contextmanager
+def _claimed(config: TrainingConfig, folder: Path, processes: Processes) -> Iterator[UnfinishedRun]:
+    """Hold the place of the run in the process that leads; where that is refused, it is to all."""
+    with contextlib.ExitStack() as stack:
+
+        def claim(leads: bool) -> UnfinishedRun:  # noqa: FBT001 - said once
+            claimed = claim_run(folder, resume=config.resume, overwrite=config.overwrite, leads=leads)
+            return stack.enter_context(claimed)
+
+        here: list[UnfinishedRun] = []
+        on_first(processes, lambda: here.append(claim(leads=True)))
+        yield here[0] if here else claim(leads=False)
+
+
+def _prepare(  # noqa: PLR0913, PLR0917 - what train takes, and where it goes
     config: TrainingConfig,
     format_fn: Callable[..., dict[str, str]],
     model_class: type[BaseLLM],
     source: Sequence[Row] | None,
     folder: Path,
-    run: UnfinishedRun,
-    again: str,
-) -> TrainingResult:
-    """Do it, in a place that is claimed."""
+    processes: Processes,
+) -> Job:
+    """Choose, load and say everything that the first step needs."""
     data = Dataset(config.split)
     if source is None:
         source = split_dev(data.rows)[0] if config.dev else data.rows
@@ -157,7 +178,8 @@ def _train(  # noqa: PLR0913, PLR0917 - what train takes, and where it goes
             action="leave --dev out, or add rows",
         )
     llm, precision = _load_base(config, model_class)
-    batch = choose_batch(llm.device, micro_batch_size=config.micro_batch_size, effective_batch=config.effective_batch)
+    sizes = {"micro_batch_size": config.micro_batch_size, "effective_batch": config.effective_batch}
+    batch = choose_batch(llm.device, **sizes, processes=processes.world)
     rng = random.Random(config.seed)
     rows = variations(source, config.epochs, rng, amounts=config.other_amounts, back=config.way_back)
     items = TokenizedDataset(llm.tokenizer, rows, format_fn, config.max_length)
@@ -178,29 +200,31 @@ def _train(  # noqa: PLR0913, PLR0917 - what train takes, and where it goes
         }
     )
     plan = check_plan(llm, items, config, precision, batch)
-    run.begin(identify(config, llm, items, precision, batch, data), describe_circumstances(llm))
-    attempt = train_within_memory(
-        lambda plan: _make_trainer(llm, items, config, precision, plan),
-        lambda trainer: train_on(trainer, run, save_steps=config.save_steps, again=again),
-        llm,
-        batch,
-    )
-    batch, trainer, stop = attempt.batch, attempt.trainer, attempt.stop
+    prompts = [format_fn(*row)["question"] for row in source[:PARITY_PROMPTS]]
+    return Job(config, folder, llm, precision, batch, data, items, prompts, plan)
+
+
+def _begin(job: Job, run: UnfinishedRun) -> None:
+    """Write down what makes it this run, or make sure that what goes on is the same one."""
+    identity = identify(job.config, job.llm, job.items, job.precision, job.batch, job.data)
+    run.begin(identity, describe_circumstances(job.llm))
+
+
+def _conclude(job: Job, run: UnfinishedRun, attempt: Run) -> TrainingResult:
+    """Judge what was trained, and save it; or keep what a check has stopped."""
+    trainer, llm, rows = attempt.trainer, job.llm, job.batch.effective_batch
     log = [record for record in trainer.state.log_history if "loss" in record]
-    before = run.saved.step if run.saved else 0
-    steps = trainer.state.global_step - before
-    rows_seen = items.items[before * batch.effective_batch :]
-    took = consumed(rows_seen, steps * batch.effective_batch, attempt.seconds, llm.device)
+    before, steps = run.saved.step if run.saved else 0, trainer.state.global_step
+    took = consumed(job.items.items[before * rows :], (steps - before) * rows, attempt.seconds, llm.device)
     _announce({"speed": took.words})
-    record = describe_training(config, llm, precision, batch, data, log)
+    record = describe_training(job.config, llm, job.precision, job.batch, job.data, log)
     record |= {"consumed": dataclasses.asdict(took), "resumed": run.resumed}
     llm.model.peft_config["default"].base_model_name_or_path = llm.checkpoint.name
-    if stop:
-        print(f"stopped:     {_keep(llm.model, folder, record | describe_stop(stop), trainer.state.global_step)}")
-        raise stop
-    _must_be_finite(log, scaled=precision.needs_scaler)
-    prompts = [format_fn(*row)["question"] for row in source[:PARITY_PROMPTS]]
-    logits = record_logits(llm.model, llm.tokenizer, prompts)
+    if attempt.stop:
+        print(f"stopped:     {_keep(llm.model, job.folder, record | describe_stop(attempt.stop), steps)}")
+        raise attempt.stop
+    _must_be_finite(log, scaled=job.precision.needs_scaler)
+    logits = record_logits(llm.model, llm.tokenizer, job.prompts)
     if not is_finite(logits):
         raise TrainingFailed(
             expected="a trained model whose logits are finite",
@@ -208,14 +232,10 @@ def _train(  # noqa: PLR0913, PLR0917 - what train takes, and where it goes
             where=f"after step {log[-1]['step']}",
             action="the adapter was not saved; lower --lr, or train with --precision fp32",
         )
-    verdicts = [outcome.as_json() for outcome in (*plan, *attempt.guard.report.outcomes)]
+    verdicts = [outcome.as_json() for outcome in (*job.plan, *attempt.guard.report.outcomes)]
     manifest = record | {"verdicts": verdicts, "logits": logits}
-    save_adapter(llm.model, folder, manifest, {CURVE: draw_curves(log)}, overwrite=config.overwrite)
-    if attempt.told.signal:
-        run.remove()
-        print(f"told to end at the last step: trained and saved to {folder}, and not tested", flush=True)
-        attempt.told.end()
-    return TrainingResult(folder, log, attempt.seconds)
+    save_adapter(llm.model, job.folder, manifest, {CURVE: draw_curves(log)}, overwrite=job.config.overwrite)
+    return TrainingResult(job.folder, log, attempt.seconds)
 
 
 def _keep(model: Any, folder: Path, manifest: Mapping[str, object], steps: int) -> str:  # noqa: ANN401 - a PEFT model
@@ -229,94 +249,6 @@ def _load_base(config: TrainingConfig, model_class: type[BaseLLM]) -> tuple[Base
     base_dtype = "fp32" if config.use_fp32_for_training else config.base_dtype
     precision = choose_precision(default_device(), wish=config.precision, base_dtype=base_dtype)
     return model_class(config.checkpoint or None, dtype=dtype_named(precision.base_dtype)), precision
-
-
-def _make_trainer(
-    llm: BaseLLM, items: TokenizedDataset, config: TrainingConfig, precision: Precision, batch: BatchPlan
-) -> ResumableTrainer:
-    on_gpu = llm.device.type == "cuda"
-    arguments = TrainingArguments(
-        output_dir=tempfile.gettempdir(),  # train_on says where checkpoints go; the adapter is saved by adapter_store
-        save_strategy="no",  # StepKeeper says when
-        report_to="none",
-        num_train_epochs=1,  # the rows already hold every pass
-        max_steps=config.max_steps or -1,
-        **batch.hparams,
-        train_sampling_strategy="sequential",  # grouped by length already
-        # one kernel for all tensors of an adapter; it takes a scaler's skipped step for a taken one, so not with fp16
-        optim="adamw_torch_fused" if on_gpu and not precision.needs_scaler else "adamw_torch",
-        learning_rate=config.lr,
-        lr_scheduler_type="cosine",
-        warmup_steps=config.warmup_steps,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        **precision.flags,
-        # TF32 came with bf16, on Ampere; Trainer raises on anything older
-        **({"tf32": config.tf32} if on_gpu and torch.cuda.get_device_capability() >= BF16_CAPABILITY else {}),
-        use_cpu=llm.device.type == "cpu",
-        dataloader_pin_memory=on_gpu,
-        accelerator_config={"non_blocking": on_gpu},  # batches are copied while the GPU computes, nothing waits
-        logging_steps=config.logging_steps or max(1, 10 // batch.accumulation_steps),
-        logging_nan_inf_filter=False,  # with the filter a NaN loss is printed as 0.0
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        seed=config.seed,
-        data_seed=config.seed,
-    )
-    arguments._n_gpu = min(arguments.n_gpu, 1)  # noqa: SLF001 - several would be wrapped in DataParallel, which cuts our index tensors
-    trainer = ResumableTrainer(
-        model=llm.model,
-        args=arguments,
-        train_dataset=items,
-        data_collator=Collator(llm.tokenizer.pad_token_id),
-        processing_class=llm.tokenizer,
-        callbacks=[StepLines()],
-    )
-    for callback in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(callback)
-    return trainer
-
-
-class StepLines(TrainerCallback):  # type: ignore[misc] # transformers' base class is untyped
-    """Prints about twenty lines a run, each with step, loss, gradient norm, learning rate and time left."""
-
-    LINES = 20
-
-    def __init__(self) -> None:
-        """Start without a clock; it starts with the run."""
-        self.started = 0.0
-        self.first_step = 0
-        self.next_step = 0
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: object) -> None:  # noqa: ANN401, ARG002
-        """Start the clock, at the step at which a run goes on."""
-        self.started = time.monotonic()
-        self.first_step = state.global_step
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: object) -> None:  # noqa: ANN401, ARG002
-        """Have the last step logged, however short the run: a NaN there must be seen before anything is saved."""
-        if state.global_step == state.max_steps:
-            control.should_log = True
-
-    def on_log(
-        self,
-        args: Any,  # noqa: ANN401, ARG002
-        state: Any,  # noqa: ANN401
-        control: Any,  # noqa: ANN401, ARG002
-        logs: dict[str, float] | None = None,
-        **kwargs: object,  # noqa: ARG002
-    ) -> None:
-        """Print the record when the next line is due, and always the last one."""
-        step, last = state.global_step, state.max_steps
-        if not logs or "loss" not in logs or (step < self.next_step and step < last):
-            return
-        self.next_step = step + max(1, last // self.LINES)
-        left = (time.monotonic() - self.started) / (step - self.first_step) * (last - step)
-        print(
-            f"step {step:>4}/{last}  loss {logs['loss']:.4f}  grad_norm {logs['grad_norm']:.3f}  "
-            f"lr {logs['learning_rate']:.2e}  {left:4.0f} s left",
-            flush=True,
-        )
 
 
 def _announce(choices: Mapping[str, str]) -> None:

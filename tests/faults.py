@@ -820,3 +820,9 @@ def begin_anew_from(checkpoint: Path, base: Any) -> Any:  # noqa: ANN401 - a mod
     from peft import PeftModel
 
     return PeftModel.from_pretrained(base, checkpoint, is_trainable=True)
+
+
+def spoil_one_rank(model: Any, name: str, backward: int, this: int) -> None:  # noqa: ANN401 - any torch module
+    """[ranks-disagree] On rank 1 a gradient is NaN in one backward pass; ``this`` is the rank that the model is on."""
+    if this == 1:
+        spoil_gradient(model, name, backward)

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,7 +24,6 @@ from homework.conversion_utils import make_splits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     import pytest
 
@@ -276,6 +279,36 @@ class CannedGrading:
         self.files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
         answers = (300.0,) * len(questions)
         return self.grade or Grade({name: PartGrade(name, 9, 1.0, 2.0, answers) for name in self.parts})
+
+
+TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc_per_node=2")
+# with --cpu accelerate starts one process, whatever the number; so it is told to look for GPUs, and finds none
+ACCELERATE = (
+    *("accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1", "--main_process_port=0"),
+    *("--mixed_precision=no", "--dynamo_backend=no"),
+)
+
+
+def start_two(*arguments: str, launcher: Sequence[str] = TORCHRUN, **variables: str) -> Any:  # noqa: ANN401
+    """Start two processes that train together on the CPU, one thread each; their output and status.
+
+    Args:
+        *arguments: A script, or ``-m`` and a module, with its own arguments.
+        launcher: What starts them.
+        **variables: Of the environment.
+    """
+    root = Path(__file__).parents[1]
+    paths = os.pathsep.join(map(str, (root, root / "tests")))
+    own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
+    # the caller asks for the status; a hang must end some time
+    return subprocess.run(
+        [sys.executable, "-m", *launcher, *arguments],
+        env={**os.environ, **own, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
 
 
 def train_tiny(base: Path, output_dir: Path, **options: Any) -> Any:  # noqa: ANN401 - fields of TrainingConfig

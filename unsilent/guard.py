@@ -19,6 +19,7 @@ from transformers import TrainerCallback
 
 from .monitor import WATCHED, OnFinding, StepMonitor
 from .outcome import Report, skipped
+from .ranks import SLUG, facts_of
 from .run_keeping import RunKeeper, find_checkpoint
 from .wiring import Run, check_wiring
 
@@ -98,6 +99,8 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
                 outcomes += [skipped(one.slug, one.stage, reason) for one in in_order if one.slug in UNSEEN]
                 in_order = [one for one in in_order if one.slug not in UNSEEN]
             outcomes += in_order
+            if self.monitor.ranks.why_not and not any(one.slug == SLUG for one in outcomes):
+                outcomes.append(self.monitor.ranks.settled())
             if not self.monitor.judged and not self.monitor.outcomes:
                 outcomes += [skipped(slug, "guard", "no step was taken") for slug in WATCHED]
         return Report("training run", tuple(outcomes))
@@ -136,7 +139,7 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
                 )
             )
             self._before.append(self._keeper.begin(args, state, given, scaled=scaler is not None))
-            self.monitor.tell_before(self._before)
+        self.monitor.tell_before(self._before, facts_of(args, state, given.get("train_dataloader")))
         if self._trainer is not None:
             self._wrap("compute_loss", self._seeing_loss)
             self._wrap("training_step", self._seeing_step)

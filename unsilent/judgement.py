@@ -125,7 +125,7 @@ class Judge:
 
     def _skipped(self, record: StepRecord) -> Iterator[Outcome]:
         """[weights-unchanged] A scaler skips early steps on purpose; one that skips them all trains nothing."""
-        if not (record.scaled and record.broken_gradients()):
+        if not record.is_skipped:
             self.skips = 0
             return
         falling = record.scale < self.scale
@@ -241,7 +241,7 @@ class Judge:
 
     def _trend(self, record: StepRecord) -> Iterator[Outcome]:
         """[gradient-explosion, loss-diverging] What only several steps show."""
-        if not (record.scaled and record.broken_gradients()):
+        if not record.is_skipped:
             takes = bool(record.lr) and bool(record.grad_norm) and self.live.is_syncing
             self.due += takes
             self.certain |= takes and any(record.norms.get(name) for name in self.live.fresh)

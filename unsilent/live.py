@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .adapted import untouched
-from .gradients import dense
+from .gradients import dense, norms_of
 from .passes import FP16_MAX, find_overflow
 
 if TYPE_CHECKING:
@@ -122,6 +122,11 @@ class Live:
         """Whether a gradient is finite now, or gone, whatever it was when it came."""
         gradient = self.trainable[name].grad
         return gradient is None or bool(dense(gradient).isfinite().all())
+
+    def are_gradients_finite(self) -> bool:
+        """Whether every gradient is finite now, asked with one synchronisation."""
+        gradients = [dense(weight.grad) for weight in self.trainable.values() if weight.grad is not None]
+        return not gradients or bool(norms_of(gradients).isfinite().all())
 
     def has_gradient(self, names: Iterable[str]) -> bool:
         """Whether any gradient holds anything; a norm may be 0 because squares underflow."""

@@ -11,29 +11,35 @@
     monitor.close()
 
 With accumulation ``after_backward`` is called for each micro-batch and the other two for each optimizer step. Watching
-changes nothing, and reads from the device once a step.
+changes nothing, and reads from the device once a step. Several processes that train together are watched on every rank:
+they stop together, with the same finding.
 """
 
 from __future__ import annotations
 
 import itertools
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from .adapted import predicts_next_token, tuner_parameters, unwrapped
 from .broken_numbers import STAGE
+from .fingerprints import fingerprint, named_fingerprints
+from .forward_hooks import Hook, checkpointed, owners, part_of
 from .gradients import GradientWatch
 from .judgement import Judge
 from .live import Live
+from .meeting import ONE_PROCESS
 from .movement import Movement
 from .optimization import adapter_groups
 from .outcome import FailureFound, FailureWarning, fold_symptoms, passed
+from .ranks import BEGINNING, END, STEP, Ranks
 from .step_record import MicroBatch, StepRecord, read_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from .outcome import Outcome
 
@@ -55,6 +61,7 @@ class StepMonitor:
     Attributes:
         findings: Every finding so far, roots with their symptoms, each failure once.
         step: The step that is being prepared, counted from 1.
+        ranks: Of the processes that train together.
     """
 
     def __init__(  # noqa: PLR0913 - the contract's four, and four that are said by name
@@ -103,15 +110,17 @@ class StepMonitor:
         self._gradients = GradientWatch(trainable)
         self._groups = adapter_groups(inner, optimizer) if getattr(optimizer, "param_groups", None) else []
         self._moved: torch.Tensor | None = None
+        self.ranks = Ranks.around(trainable.values())
+        self._print: torch.Tensor | None = None
         self._micro_batches: list[MicroBatch] = []
         self._now = MicroBatch()
         self._batch: Mapping[str, Any] | None = None
         self._is_causal = predicts_next_token(inner)
-        self._hooks = [inner.register_forward_hook(_Hook(self._forward_done), with_kwargs=True)]
-        regions = _checkpointed(inner)
+        self._hooks = [inner.register_forward_hook(Hook(self._forward_done), with_kwargs=True)]
+        regions = checkpointed(inner)
         self._first_hooks = [
-            module.register_forward_pre_hook(_Hook(self._executes(names, always=module in regions)))
-            for module, names in _owners(inner, trainable)
+            module.register_forward_pre_hook(Hook(self._executes(names, always=module in regions)))
+            for module, names in owners(inner, trainable)
         ]
         self._gradients.start()
 
@@ -153,8 +162,11 @@ class StepMonitor:
         Raises:
             FailureFound: With ``on_finding="stop"``; nothing has been changed yet, and no hook is left.
         """
+        facts = self._beginning({}) if self.ranks.line and not self.ranks.has_compared else {}
         record = self._read()
         self.judged += 1
+        if record.scaled:  # a scaler skips a step on every rank, whichever of them has overflowed
+            record = replace(record, broken_elsewhere=self._is_broken_anywhere(bool(record.broken_gradients())))
         if record.moved:
             self._movement = None
         found = self._judge(record)
@@ -167,12 +179,13 @@ class StepMonitor:
             self._movement = Movement(self._live.trainable)  # an optimizer may stop later, too
             self._judge.look_again(self._movement.fresh)
         self._live.batches.clear()
-        self.tell(found)
+        self.tell(self._agree(found, STEP, facts or self._weights(record.prints)))
 
     def after_step(self) -> None:
         """Take note that the optimizer has stepped, or should have."""
         self.step += 1
         self._moved = self._movement.moved() if self._movement else None
+        self._print = fingerprint(self._live.trainable.values()) if self.ranks.is_due(self.step - 1) else None
 
     def finish(self) -> None:
         """Settle, at the end of a run, what would have waited for another step.
@@ -181,7 +194,10 @@ class StepMonitor:
             FailureFound: With ``on_finding="stop"``.
         """
         if self.judged:
-            self.tell(self._judge.ended(self._read()))
+            if self.ranks.line:
+                self._print = fingerprint(self._live.trainable.values())
+            record = self._read()
+            self.tell(self._agree(self._judge.ended(record), END, self._weights(record.prints)))
 
     def close(self) -> None:
         """Take every hook away."""
@@ -190,15 +206,21 @@ class StepMonitor:
             hook.remove()
         self._hooks.clear()
         self._first_hooks.clear()
-        self._movement = self._moved = None
+        self._movement = self._moved = self._print = None
 
     def passed(self) -> list[Outcome]:
         """What was watched for at least one step, and not found."""
         found = {outcome.slug for outcome in self.outcomes}
-        return [passed(slug, STAGE) for slug in WATCHED if self.judged and slug not in found]
+        watched = [passed(slug, STAGE) for slug in WATCHED if self.judged and slug not in found]
+        together = self.ranks.settled()
+        return [*watched, together] if together.status == "passed" and together.slug not in found else watched
 
-    def tell_before(self, outcomes: list[Outcome]) -> None:
+    def tell_before(self, outcomes: list[Outcome], facts: Mapping[str, object] | None = None) -> None:
         """Keep what was found before the first step: errors stop like any other, a risk is said and no more.
+
+        Args:
+            outcomes: Of every check.
+            facts: What else must be equal on all ranks, by name.
 
         Raises:
             FailureFound: With ``on_finding="stop"``.
@@ -207,9 +229,8 @@ class StepMonitor:
         for outcome in found:
             if outcome.failure.severity == "risk":
                 warnings.warn(FailureWarning(str(FailureFound(outcome))), stacklevel=3)
-        self.tell(
-            [outcome for outcome in outcomes if outcome.status == "failed" and outcome.failure.severity == "error"]
-        )
+        errors = [outcome for outcome in outcomes if outcome.status == "failed" and outcome.failure.severity == "error"]
+        self.tell(self._agree(errors, BEGINNING, self._beginning(facts or {})))
 
     def tell(self, outcomes: list[Outcome]) -> None:
         """Keep findings that are new, and stop or warn.
@@ -232,6 +253,31 @@ class StepMonitor:
             raise FailureFound(root)
         warnings.warn(FailureWarning(str(FailureFound(root))), stacklevel=3)
 
+    def _is_broken_anywhere(self, here: bool) -> bool:  # noqa: FBT001 - one flag is all there is
+        """Whether some rank has overflown; one that cannot ask looks at its gradients, which are averaged by now."""
+        alone = self.ranks.line is None and self.ranks.why_not != ONE_PROCESS
+        return (here or not self._live.are_gradients_finite()) if alone else self.ranks.any(here)
+
+    def _agree(self, found: list[Outcome], moment: str, facts: Mapping[str, object]) -> list[Outcome]:
+        return self.ranks.agree(found, moment=moment, step=self.step, facts=facts)
+
+    def _beginning(self, facts: Mapping[str, object]) -> Mapping[str, object]:
+        """What must be equal before the first step: settings, and every trainable tensor bit for bit."""
+        if self.ranks.line is None:
+            return {}
+        weights = self._live.trainable
+        read = self._weights(fingerprint(weights.values()).flatten().tolist())
+        own = {
+            "on_finding": self.on_finding,
+            "the optimizer": type(getattr(self._optimizer, "optimizer", self._optimizer)).__name__,
+            "the learning rate": [float(group["lr"]) for group in self._groups],
+        }
+        return {**facts, **own, **{name: f"{tuple(weights[name].shape)} {weights[name].dtype}, bits {bits}"
+                                   for name, bits in read.items()}}  # fmt: skip
+
+    def _weights(self, prints: Sequence[float]) -> Mapping[str, object]:
+        return named_fingerprints(list(self._live.trainable), prints) if prints else {}
+
     def _read(self) -> StepRecord:
         ones, self._micro_batches = self._micro_batches, []
         record = read_step(
@@ -241,8 +287,9 @@ class StepMonitor:
             moved=self._moved,
             scale=getattr(self._scaler, "_scale", None) if self._scaler else None,
             lr=max((abs(float(group["lr"])) for group in self._groups), default=None),
+            prints=self._print,
         )
-        self._moved = None
+        self._moved = self._print = None
         return record
 
     def _forward_done(
@@ -253,7 +300,7 @@ class StepMonitor:
             return
         self._batch = None if inputs else keywords
         self.see_labels(keywords.get("labels"))
-        loss, logits = (_part(output, name) for name in ("loss", "logits"))
+        loss, logits = (part_of(output, name) for name in ("loss", "logits"))
         if loss is not None and loss.dim() == 0:
             self._now.own_loss = loss.detach()
         kind = next(module.parameters()).device.type
@@ -273,49 +320,3 @@ class StepMonitor:
                 self._live.executed.update(dict.fromkeys(names))
 
         return about_to_run
-
-
-class _Hook:
-    """A hook that says nothing in a copy of the model, and does not keep it from being saved."""
-
-    def __init__(self, call: Callable[..., None] | None) -> None:
-        """Keep what is called."""
-        self.call = call
-
-    def __call__(self, *args: object) -> None:
-        """Pass on, unless this is a copy."""
-        if self.call is not None:
-            self.call(*args)
-
-    def __deepcopy__(self, _memo: object) -> _Hook:
-        """A copied model is watched by nobody."""
-        return _Hook(None)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Neither is a saved one."""
-        return _Hook, (None,)
-
-
-def _checkpointed(model: torch.nn.Module) -> set[torch.nn.Module]:
-    """Every module inside a checkpointed region, whose first forward pass may run without gradients."""
-    regions = [module for module in model.modules() if getattr(module, "gradient_checkpointing", False) is True]
-    return {inner for region in regions for inner in region.modules()}
-
-
-def _part(output: Any, name: str) -> torch.Tensor | None:  # noqa: ANN401 - a ModelOutput, a mapping or a tuple
-    """The loss or the logits in what a model returns."""
-    if isinstance(output, torch.Tensor):
-        found: Any = output if name == "logits" else None
-    else:
-        found = output.get(name) if hasattr(output, "get") else getattr(output, name, None)
-    return found if isinstance(found, torch.Tensor) and found.is_floating_point() else None
-
-
-def _owners(
-    model: torch.nn.Module, trainable: Mapping[str, torch.nn.Parameter]
-) -> list[tuple[torch.nn.Module, list[str]]]:
-    """Modules that hold watched parameters themselves, with their names."""
-    by_module: dict[str, list[str]] = {}
-    for name in trainable:
-        by_module.setdefault(name.rpartition(".")[0], []).append(name)
-    return [(model.get_submodule(module), names) for module, names in by_module.items()]

@@ -87,6 +87,9 @@ class StepRecord:
         scale: Of the gradient scaler; 1 without one.
         lr: Highest learning rate of the groups that hold the adapter.
         scaled: A gradient scaler is at work, which skips steps on purpose.
+        norms: Of each parameter, as its gradient came last.
+        broken_elsewhere: Some rank, this or another, had a gradient that was not finite; asked under a scaler only.
+        prints: Fingerprints of the trainable weights, as numbers; empty where it was not time for them.
     """
 
     step: int
@@ -97,6 +100,8 @@ class StepRecord:
     lr: float | None = None
     scaled: bool = False
     norms: Mapping[str, float] = field(default_factory=dict)
+    broken_elsewhere: bool = False
+    prints: Sequence[float] = ()
 
     @property
     def grad_norm(self) -> float | None:
@@ -120,6 +125,11 @@ class StepRecord:
         norms = [norm for number, found in self.gradients for norm in found.values() if number == micro_batch]
         return math.hypot(*norms) / self.scale if norms else None
 
+    @property
+    def is_skipped(self) -> bool:
+        """A gradient scaler will not take this step."""
+        return self.scaled and (self.broken_elsewhere or bool(self.broken_gradients()))
+
     def broken_gradients(self) -> list[tuple[int, str]]:
         """Micro-batch and parameter of every norm that is not finite, in order of arrival."""
         return [
@@ -138,6 +148,7 @@ def read_step(  # noqa: PLR0913 - all that a step showed
     moved: torch.Tensor | None,
     scale: torch.Tensor | None,
     lr: float | None,
+    prints: torch.Tensor | None = None,
 ) -> StepRecord:
     """Bring every number of a step to the host, with one synchronisation.
 
@@ -148,6 +159,7 @@ def read_step(  # noqa: PLR0913 - all that a step showed
         moved: Flag of ``Movement``; None when not asked.
         scale: The gradient scaler's; None without one.
         lr: As it will be used.
+        prints: Of the weights; None when it is not time for them.
     """
     lonely = [
         value
@@ -156,9 +168,10 @@ def read_step(  # noqa: PLR0913 - all that a step showed
         if isinstance(value, torch.Tensor)
     ]
     lonely += [value for value in (moved, scale) if value is not None]
-    device = arrivals[0].norms.device if arrivals else lonely[0].device if lonely else torch.device("cpu")
+    rows = [*(one.norms for one in arrivals), *([] if prints is None else [prints])]
+    device = rows[0].device if rows else lonely[0].device if lonely else torch.device("cpu")
     parts = [tensor.detach().reshape(-1).to(device, torch.float32, non_blocking=True)
-             for tensor in [*lonely, *(one.norms for one in arrivals)]]  # fmt: skip
+             for tensor in [*lonely, *rows]]  # fmt: skip
     values = iter(torch.cat(parts).tolist() if parts else [])
 
     def take(value: torch.Tensor | float | None) -> float | None:
@@ -192,4 +205,5 @@ def read_step(  # noqa: PLR0913 - all that a step showed
         lr=lr,
         scaled=scale is not None,
         norms=last,
+        prints=tuple(values),  # all that is left
     )

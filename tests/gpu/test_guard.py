@@ -15,7 +15,7 @@ import trainers
 from transformers import TrainerCallback
 from turns import Side
 
-from homework import sft, training
+from homework import lora, sft, trainer_settings, training
 from homework.batching import ROWS_OF_ONE_LENGTH, choose_batch
 from homework.configuration import TrainingConfig
 from homework.data import Dataset
@@ -77,8 +77,8 @@ def side(base: str, *, watched: bool) -> Side:
     items.items *= 40  # rows for every step that is timed
     items.group_by_length(1, ROWS_OF_ONE_LENGTH, random.Random(0))
     torch.manual_seed(0)
-    llm.model = training.add_adapter(llm.model, config.rank)
-    trainer = training._make_trainer(llm, items, config, precision, choose_batch(llm.device))
+    llm.model = lora.add_adapter(llm.model, config.rank)
+    trainer = trainer_settings.make_trainer(llm, items, config, precision, choose_batch(llm.device))
     if watched:
         TrainingGuard().attach(trainer)
     return Side(trainer)

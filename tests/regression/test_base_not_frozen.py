@@ -14,7 +14,7 @@ import pytest
 import support
 import torch
 
-from homework.training import add_adapter, count_parameters
+from homework.lora import add_adapter, count_parameters
 from unsilent.trainable import check_frozen_base
 
 pytestmark = [pytest.mark.regression, pytest.mark.failure("base-not-frozen")]

@@ -15,7 +15,7 @@ import support
 import torch
 import trainers
 
-from homework import sft, training
+from homework import lora, sft, training
 from homework.adapter_files import read_manifest
 from homework.errors import AdapterRefused
 from unsilent.adapters import inspect_adapter
@@ -177,7 +177,7 @@ def test_library_stops_and_says_so(
     tiny_base: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The library's own run: stopped before the third step, the state before it kept, refused for answers."""
-    real = training.add_adapter
+    real = lora.add_adapter
 
     def spoilt(model: Any, rank: int, **options: Any) -> Any:  # noqa: ANN401 - as the library has it
         adapted = real(model, rank, **options)

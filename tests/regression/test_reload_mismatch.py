@@ -23,7 +23,7 @@ from homework import sft
 from homework.adapter_files import read_manifest
 from homework.adapter_store import save_adapter
 from homework.errors import AdapterRefused
-from homework.training import add_adapter
+from homework.lora import add_adapter
 from unsilent.parity import check_dtype, check_reload, record_logits
 
 pytestmark = [pytest.mark.regression, pytest.mark.failure("reload-mismatch")]

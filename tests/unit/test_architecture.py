@@ -64,7 +64,10 @@ ROOMS = {
         *("wiring", "rows", "samples", "child", "collated", "shifts", "precision", "memory"),
         *("resumption", "resumed_files", "run_identity"),
     },
-    "guard": {"monitor", "judgement", "broken_numbers", "live", "gradients", "movement", "step_record"},
+    "guard": {
+        *("monitor", "forward_hooks", "judgement", "broken_numbers", "live", "gradients", "movement", "step_record"),
+        *("ranks", "meeting", "fingerprints"),
+    },
     "runs": {"runs", "reading", "run_logs", "log_text", "event_files", "symptoms", "curves", "resumed_logs"},
     "adapter": {
         *("adapters", "adapter_card", "adapter_facts", "adapter_folder", "file_checks", "loaders"),

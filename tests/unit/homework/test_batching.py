@@ -87,3 +87,23 @@ def test_impossible_plans_are_refused(micro: int, effective: int, message: str) 
     """The error says which numbers would do."""
     with pytest.raises(OptionInvalid, match=message):
         choose_batch(CPU, micro_batch_size=micro, effective_batch=effective)
+
+
+def test_processes_share_the_effective_batch() -> None:
+    """Two of them take half of it each; the plan says so."""
+    plan = choose_batch(CPU, processes=2)
+
+    assert (plan.micro_batch_size, plan.accumulation_steps, plan.effective_batch) == (8, 2, 32)
+    assert plan.reason.endswith("; 8 rows x 2 x 2 processes = 32 an optimizer step")
+
+
+def test_number_of_processes_must_divide_the_batch() -> None:
+    """Else the effective batch would be another one."""
+    with pytest.raises(OptionInvalid, match=r"divides the effective batch of 32, but got 3\. .* start one of 1, 2, 4"):
+        choose_batch(CPU, processes=3)
+
+
+def test_micro_batch_must_divide_the_share() -> None:
+    """Of each process."""
+    with pytest.raises(OptionInvalid, match=r"32, 8 for each of 4 processes, but got 16\. .* one of 1, 2, 4, 8,"):
+        choose_batch(CPU, processes=4, micro_batch_size=16)

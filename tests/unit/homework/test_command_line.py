@@ -12,6 +12,7 @@ import typer
 from homework import command_line
 from homework.configuration import option
 from homework.errors import BadInput
+from homework.processes import SAID
 from unsilent.outcome import FailureFound, failed
 
 
@@ -136,3 +137,17 @@ def test_program_that_is_terminated_tidies_up(monkeypatch: pytest.MonkeyPatch) -
         command_line.run(command, prog="program")
 
     assert (ended.value.code, put_away) == (143, ["all of it"])
+
+
+def test_what_rank_0_has_said_is_not_said_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The status is the same on every rank."""
+
+    def stop() -> None:
+        error = BadInput(expected="a", got="b", where="c", action="d")
+        error.add_note(SAID)
+        raise error
+
+    assert run(monkeypatch, {"go": stop}, "go") == 2
+    assert capsys.readouterr().err == ""

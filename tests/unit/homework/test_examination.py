@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import support
 
-from homework import sft
+from homework import examination, processes, sft
 from homework.conversion_utils import WORDINGS, make_splits
 from homework.data import BenchmarkResult, Dataset
 from homework.errors import OptionInvalid
 from homework.examination import (
+    SEEN,
     _with_long_number,
     examine,
     family_of,
@@ -23,6 +24,8 @@ from homework.examination import (
     score_lines,
     wording_of,
 )
+from homework.processes import Processes
+from unsilent.honesty import HonestyProbe
 from unsilent.outcome import Report, failed, passed, skipped
 
 TRAIN, VALID = make_splits()
@@ -144,3 +147,21 @@ def test_details_are_by_family_and_wording() -> None:
     assert lines[0] == "accuracy    0.667 (0.488-0.808, 20 of 30)"
     assert "by family: accuracy, then answer rate" in lines
     assert "the worst 10, those without a number first:" in lines
+
+
+def test_probe_knows_what_the_other_ranks_saw(llm: sft.SFTModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rank 0 judges all the answers, of which it has given a half."""
+    rows = support.FIVE_ROWS
+    other = HonestyProbe(llm)
+    given = other.answer(*[row[0] for row in rows[1::2]])
+
+    def both(_: Processes, own: Any) -> list[Any]:  # noqa: ANN401
+        return [own, {name: getattr(other, name) for name in SEEN} if isinstance(own, dict) else given]
+
+    monkeypatch.setattr(examination, "gather", both)
+    monkeypatch.setattr(processes, "gather", both)
+    monkeypatch.setattr(examination, "on_first", lambda _, act: act())
+    result, report = examine(llm, rows, 5, processes=Processes(0, 2))
+
+    assert len(result.samples) == 5
+    assert report.cards[0].content["as it is"] == {"asked": 5, "right": 0, "numbers": 0, "passes": other.passes * 2}

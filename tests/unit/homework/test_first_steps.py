@@ -10,7 +10,7 @@ import pytest
 import support
 import torch
 
-from homework import sft, training
+from homework import lora, sft, trainer_settings
 from homework.batching import BatchPlan
 from homework.configuration import TrainingConfig
 from homework.data import Dataset
@@ -30,10 +30,10 @@ def make(tiny_base: Path, items: TokenizedDataset, **options: Any) -> Any:  # no
     """The library's Trainer over the tiny model."""
     llm = sft.SFTModel(str(tiny_base), dtype="fp32", device="cpu")
     torch.manual_seed(0)
-    llm.model = training.add_adapter(llm.model, 4)
+    llm.model = lora.add_adapter(llm.model, 4)
     settings: dict[str, Any] = {"lr": 1e-2, "warmup_steps": 3, "max_steps": 10, "logging_steps": 1, "epochs": 2}
     config = TrainingConfig(**settings | options)
-    return training._make_trainer(llm, items, config, FP32, BatchPlan(4, 1, ""))
+    return trainer_settings.make_trainer(llm, items, config, FP32, BatchPlan(4, 1, ""))
 
 
 def test_loss_of_a_single_row_is_finite(tiny_base: Path, items: TokenizedDataset) -> None:

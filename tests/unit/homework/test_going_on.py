@@ -236,21 +236,6 @@ def test_process_that_does_not_lead_stops_without_a_word(tmp_path: Path, capsys:
     assert trainer.args.output_dir == str(tmp_path / "out.unfinished")
 
 
-def test_time_left_counts_the_steps_of_this_process() -> None:
-    """A run that goes on at step 90 of 100 with a second a step has five to go after five."""
-    lines = training.StepLines()
-    state = SimpleNamespace(global_step=90, max_steps=100)
-    lines.on_train_begin(None, state, None)
-    lines.started -= 5
-    state.global_step = 95
-    with pytest.MonkeyPatch.context() as patch:
-        said: list[str] = []
-        patch.setattr("builtins.print", lambda text, **_: said.append(text))
-        lines.on_log(None, state, None, {"loss": 1.0, "grad_norm": 1.0, "learning_rate": 1.0})
-
-    assert said[0].endswith("   5 s left")
-
-
 @pytest.mark.parametrize(
     "found",
     [FailureFound(failed("nan-grad-norm", "guard", "NaN", {"grad_norm": "nan"}, step=6)), None],

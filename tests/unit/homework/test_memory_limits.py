@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,8 @@ from transformers import Trainer
 from homework.adapter_files import read_manifest
 from homework.batching import BatchPlan
 from homework.errors import DeviceTooSmall
+from homework.lora import add_adapter
 from homework.memory_limits import Start, fewer_rows, is_out_of_memory
-from homework.training import add_adapter
 
 FULL = "CUDA out of memory. Tried to allocate 2.00 GiB.\nMore words."
 PLAN = BatchPlan(8, 4, "up to 8 rows")
@@ -113,13 +114,13 @@ def test_effective_batch_is_kept(size: int, steps: int, expected: tuple[int, int
 def test_several_processes_are_told_what_to_set() -> None:
     """One process of several cannot begin anew alone: the error says which variable makes all fit."""
     with pytest.raises(DeviceTooSmall, match=r"set --micro_batch_size 4 .* the effective batch stays 64"):
-        fewer_rows(PLAN, FULL, processes=2)
+        fewer_rows(dataclasses.replace(PLAN, processes=2), FULL)
 
 
 def test_error_without_words_can_be_told() -> None:
     """An error that says nothing still gives a sentence."""
     with pytest.raises(DeviceTooSmall, match=r"on each of 2 devices .*the device said: \."):
-        fewer_rows(PLAN, "", processes=2)
+        fewer_rows(dataclasses.replace(PLAN, processes=2), "")
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_killed_training_leaves_the_earlier_adapter(
         def die(*_: object, **__: object) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
-        monkeypatch.setattr("homework.training.StepLines.on_log", die)
+        monkeypatch.setattr("homework.trainer_settings.StepLines.on_log", die)
         run(monkeypatch, "train", "--output_dir", "out/", "--overwrite", "--seed", "7", *OPTIONS)
         os._exit(0)
 

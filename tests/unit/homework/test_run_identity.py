@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from homework import sft, training
+from homework import lora, sft
 from homework.batching import BatchPlan
 from homework.configuration import RFTConfig, TrainingConfig
 from homework.data import Dataset
@@ -24,7 +24,7 @@ def parts(tiny_base: Path, small_data: Path) -> dict[str, Any]:
     """All that a run chose."""
     llm = sft.SFTModel(str(tiny_base), dtype="fp32", device="cpu")
     torch.manual_seed(0)
-    llm.model = training.add_adapter(llm.model, 4)
+    llm.model = lora.add_adapter(llm.model, 4)
     return {
         "config": TrainingConfig(),
         "llm": llm,

@@ -11,9 +11,9 @@ from homework import run_record, sft
 from homework.adapter_files import read_manifest
 from homework.batching import BatchPlan
 from homework.configuration import TrainingConfig
+from homework.lora import add_adapter
 from homework.precision import Precision
 from homework.tokens import TokenizedDataset
-from homework.training import add_adapter
 from unsilent.outcome import FailureFound, Outcome
 
 FP32 = Precision("fp32", "fp32", "asked for")

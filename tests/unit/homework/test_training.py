@@ -13,57 +13,21 @@ import pytest
 import support
 import torch
 from tolerances import BOUNDS, gaps_between
-from transformers import AutoModelForCausalLM, LlamaConfig
 
-from homework import sft, tokens, training
+from homework import lora, sft, tokens, training
 from homework.adapter_files import read_manifest
 from homework.adapter_store import claim_output
 from homework.batching import BatchPlan
-from homework.configuration import TrainingConfig
 from homework.data import Dataset
 from homework.errors import BadInput, OutputRefused, RowsUnusable, TrainingFailed
-from homework.precision import Precision
+from homework.processes import Processes
 from unsilent.outcome import FailureFound
-
-
-@pytest.mark.parametrize(("rank", "expected"), [(1, 542_720), (4, 2_170_880), (8, 4_341_760)])
-def test_adapter_of_the_course_model_has_the_reported_size(rank: int, expected: int) -> None:
-    """r=4 on all linear layers of the 360M has the 2,170,880 trainable parameters of the reports."""
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(LlamaConfig(**on_gpu.COURSE_SHAPE))
-        adapted = training.add_adapter(model, rank)
-
-    assert training.count_parameters(adapted)[0] == expected
-
-
-def test_adapter_is_ready_to_train() -> None:
-    """Only LoRA weights require a gradient, in fp32, on all seven linear layers, in training mode."""
-    adapted = training.add_adapter(support.tiny_model().to(torch.bfloat16), 4)
-    trained = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
-    config = adapted.peft_config["default"]
-
-    assert all("lora_" in name and p.dtype is torch.float32 for name, p in trained.items())
-    assert len(trained) == 2 * 2 * 7
-    assert (config.inference_mode, config.lora_alpha, config.lora_dropout, config.bias) == (False, 16, 0.0, "none")
-    assert adapted.training
-
-
-@pytest.mark.parametrize("checkpointing", [False, True])
-def test_first_layer_receives_a_gradient(checkpointing: bool) -> None:  # noqa: FBT001
-    """With and without checkpointing the first layer's lora_B has a gradient above zero."""
-    adapted = training.add_adapter(support.tiny_model(), 4, gradient_checkpointing=checkpointing)
-    batch = tokens.Collator(2)([sft.tokenize(support.tiny_tokenizer(), "How?", "5")])
-    adapted(**batch).loss.backward()
-    first = next(p for name, p in adapted.named_parameters() if "layers.0" in name and "lora_B" in name)
-
-    assert first.grad is not None
-    assert first.grad.abs().max() > 0
 
 
 def _trajectory(items: list[tokens.Tokens], *, plain: bool, steps: int = 20) -> list[float]:
     """Losses of a run: our batches, or right-padded rows with logits everywhere (the course's recipe)."""
     torch.manual_seed(0)
-    model = training.add_adapter(support.tiny_model(), 4)
+    model = lora.add_adapter(support.tiny_model(), 4)
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
     losses = []
     for step in range(steps):
@@ -135,7 +99,7 @@ def test_same_seed_same_adapter(tiny_base: Path, small_data: Path, tmp_path: Pat
 
 def test_nan_is_not_saved(tiny_base: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """[nan-grad-norm] A run with a NaN weight stops before its first step and leaves nothing but a manifest."""
-    real = training.add_adapter
+    real = lora.add_adapter
 
     def poisoned(model: Any, rank: int, **options: Any) -> Any:  # noqa: ANN401
         adapted = real(model, rank, **options)
@@ -214,39 +178,6 @@ def test_rows_with_reasoning_can_be_trained_on(tiny_base: Path, small_data: Path
     assert result.log[-1]["step"] == 1
 
 
-def test_new_gpus_get_tf32_and_one_device(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """TF32 from Ampere on, one kernel for the optimizer unless a scaler is at work, and one device of several."""
-    made: list[dict[str, object]] = []
-
-    class Recorded:
-        n_gpu = 4
-
-        def __init__(self, **options: object) -> None:
-            made.append(options)
-
-    class NoTrainer:
-        def __init__(self, **options: object) -> None:
-            made[-1]["n_gpu"] = options["args"]._n_gpu  # type: ignore[attr-defined] # set by our code
-
-        def remove_callback(self, callback: object) -> None:
-            """Nothing to remove."""
-
-    monkeypatch.setattr(training, "TrainingArguments", Recorded)
-    monkeypatch.setattr(training, "ResumableTrainer", NoTrainer)
-    llm = sft.SFTModel(str(tiny_base), device="cpu")
-    llm.device = torch.device("cuda")
-    items = tokens.TokenizedDataset(llm.tokenizer, [], sft.format_example)
-    for capability, name in (((7, 5), "fp16"), ((9, 0), "bf16")):
-        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda capability=capability: capability)
-        training._make_trainer(llm, items, TrainingConfig(), Precision(name, "fp32", ""), BatchPlan(8, 4, ""))
-
-    assert [options.get("tf32") for options in made] == [None, True]
-    assert [options["optim"] for options in made] == ["adamw_torch", "adamw_torch_fused"]
-    assert [options["accelerator_config"] for options in made] == [{"non_blocking": True}] * 2
-    assert [options["n_gpu"] for options in made] == [1, 1]
-    assert not any(options["use_cpu"] for options in made)
-
-
 def test_every_cut_of_a_step_learns_the_same(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
     """Eight rows at once, four twice or one eight times: the same steps, so the same losses up to rounding in fp32."""
     losses, weights = {}, {}
@@ -302,3 +233,17 @@ def test_weights_that_end_as_nan_are_not_saved(tiny_base: Path, small_data: Path
         support.train_tiny(tiny_base, tmp_path / "out", max_steps=1, lr=1e18)
 
     assert not (tmp_path / "out").exists()
+
+
+def test_two_processes_are_planned_for(
+    tiny_base: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of them saves; its manifest says how many there were."""
+    shared: list[BatchPlan] = []
+    monkeypatch.setattr(training, "join", lambda: Processes(0, 2))
+    monkeypatch.setattr(training, "on_first", lambda _, act: act())
+    monkeypatch.setattr(trainer_settings, "share_batches", lambda _, plan: shared.append(plan))
+    support.train_tiny(tiny_base, tmp_path / "sft", max_steps=1)
+
+    assert [(plan.micro_batch_size, plan.accumulation_steps, plan.processes) for plan in shared] == [(4, 1, 2)]
+    assert read_manifest(tmp_path / "sft")["batch"]["processes"] == 2

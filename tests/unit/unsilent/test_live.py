@@ -68,3 +68,14 @@ def test_accumulation_is_no_step() -> None:
 
     assert not Live(torch.nn.Linear(1, 1), optimizer, {}).is_syncing
     assert Live(torch.nn.Linear(1, 1), None, {}).is_syncing
+
+
+@pytest.mark.parametrize(
+    ("gradient", "finite"), [(None, True), (1.0, True), (math.inf, False)], ids=["none", "finite", "inf"]
+)
+def test_gradients_are_looked_at_together(gradient: float | None, finite: bool) -> None:  # noqa: FBT001
+    """With one synchronisation for all of them; what has none is in order."""
+    weight = torch.nn.Parameter(torch.zeros(2))
+    weight.grad = None if gradient is None else torch.tensor([0.0, gradient])
+
+    assert Live(torch.nn.Linear(1, 1), None, {"weight": weight}).are_gradients_finite() is finite

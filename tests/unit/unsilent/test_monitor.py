@@ -11,12 +11,14 @@ from typing import Any
 import faults
 import pytest
 import support
+import talking
 import torch
 import trainers
 
 from unsilent import StepMonitor
 from unsilent.monitor import WATCHED
 from unsilent.outcome import FailureFound, FailureWarning, failed
+from unsilent.ranks import Ranks
 
 
 def test_healthy_loop_passes_everything() -> None:
@@ -227,3 +229,23 @@ def test_signs_of_what_was_said_are_not_said_again() -> None:
     monitor.close()
 
     assert [(finding.slug, finding.symptoms) for finding in monitor.findings] == [("lr-zero", ("weights-unchanged",))]
+
+
+def test_rank_that_cannot_ask_looks_at_its_averaged_gradients() -> None:
+    """Under a scaler: another rank has overflown, so this one's step is skipped although its own norms are finite."""
+    model = support.tiny_model()
+    monitor = StepMonitor(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    monitor.ranks = Ranks(why_not="the parameters are sharded")
+    model.lm_head.weight.grad = torch.full_like(model.lm_head.weight, torch.inf)
+    told = monitor._is_broken_anywhere(here=False)
+    monitor.close()
+
+    assert told
+
+
+def test_weights_are_compared_without_a_gradient_too() -> None:
+    """A step in which nothing was seen but the fingerprints."""
+    monitors = talking.train_together(steps=(1, 1))
+
+    assert [monitor.findings for monitor in monitors] == [[], []]
+    assert [monitor.ranks.has_compared for monitor in monitors] == [True, True]
