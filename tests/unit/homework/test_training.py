@@ -14,7 +14,7 @@ import support
 import torch
 from tolerances import BOUNDS, gaps_between
 
-from homework import lora, sft, tokens, training
+from homework import lora, sft, tokens, trainer_settings, training
 from homework.adapter_files import read_manifest
 from homework.adapter_store import claim_output
 from homework.batching import BatchPlan
