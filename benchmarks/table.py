@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 README = RESULTS.parents[1] / "README.md"
-# Results of other kinds, with tables of their own: what tools find, and how good answers are.
-OTHERS = ("peers.json", "faultbench.json", "reasoning.json")
+# Results of other kinds, with tables of their own: what tools find and when, how good answers are, how costs grow.
+OTHERS = ("peers.json", "faultbench.json", "reasoning.json", "growth.json", "latency.json")
 
 Entry = dict[str, Any]
 Results = dict[str, dict[str, Entry]]
