@@ -1,0 +1,146 @@
+"""Run the matrix, or a part of it: ``python benchmarks/faultbench [--only CASE ...] [--tool NAME ...] [--jobs 2]``.
+
+A cell is one of
+
+    cause @k      an alarm that names the cause (``words.py``); k is its optimizer step, 0 before or without training
+    symptom @k    an alarm that something is wrong, but not what
+    missed        no alarm under a fault
+    false alarm   an alarm on a healthy subject
+    quiet         none, and rightly
+    crashed       the tool raised what it did not mean to, or took too long
+    -             the tool is not applied; the reason is told
+
+The whole matrix, with every word that was said, goes to ``results/faultbench.json`` (and from there to
+``faultbench.md`` and ``faultbench.svg``). What is there already is kept: a part that is run anew replaces its cells.
+"""
+
+# ruff: noqa: E402 - the folders of the checkout come onto the path first
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "benchmarks")]
+
+import torch
+from faultbench import matrix, tools, warm
+from faultbench.cases import CASES
+from faultbench.cells import cell, version
+from ratio import machine
+
+if TYPE_CHECKING:
+    from faultbench.registry import Case
+    from faultbench.tool import Tool
+
+PACKAGES = (
+    *("unsilent", "trainproof", "guardtower", "pytest-torch", "peft-doctor", "finetune-doctor", "deltalint"),
+    *("dlm-sway", "picklescan", "torch", "transformers", "peft", "accelerate", "trl", "safetensors"),
+)
+
+
+def main() -> int:
+    """Run what was asked for, keep it, and write it down."""
+    arguments = parse()
+    if not arguments.draw:
+        run(arguments)
+    content = matrix.read()
+    if content is None:
+        print(f"Expected {matrix.RESULT}, but it is not there. What to do: run without --draw first.", file=sys.stderr)
+        return 2
+    matrix.write(content)
+    print(matrix.summary(content))
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run cells in so many processes at once, and store after each case."""
+    torch.set_num_threads(1)
+    tools.load()
+    cases = [case for slug, case in CASES.items() if chosen(slug, arguments.only)]
+    columns = [tool for tool in tools.TOOLS if tool.name in (arguments.tool or [one.name for one in tools.TOOLS])]
+    warm.up(cases)
+    content = matrix.read() or {}
+    content = {
+        "machine": machine(),
+        "commit": commit(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "tools": {tool.name: calls(tool) for tool in tools.TOOLS},
+        "cases": content.get("cases", {}),
+    }
+    known = {slug: content["cases"][slug] for slug in CASES if slug in content["cases"]}
+    lock, started, done = threading.Lock(), time.monotonic(), 0
+
+    def work(case: Case) -> None:
+        nonlocal done
+        cells = {tool.name: cell(tool, case) for tool in columns}
+        with lock:
+            done += 1
+            row = known.setdefault(case.slug, {"cells": {}})
+            row |= {"title": case.title, "kind": case.kind.__name__, "healthy": case.healthy, "issue": case.issue,
+                    "link": case.link, "causes": list(case.causes), "cells": row["cells"] | cells}  # fmt: skip
+            content["cases"] = {slug: known[slug] for slug in CASES if slug in known}
+            matrix.store(content)
+            report(case, cells, f"{done}/{len(cases)}, {time.monotonic() - started:.0f} s", said=arguments.said)
+
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        list(pool.map(work, cases))
+
+
+def report(case: Case, cells: dict[str, dict[str, Any]], progress: str, *, said: bool) -> None:
+    """Print one row as it is finished."""
+    short = ", ".join(f"{name}: {one['cell']}" for name, one in cells.items() if one["cell"] != "-")
+    print(f"[{progress}] {case.slug}: {short}", file=sys.stderr, flush=True)
+    for name, one in cells.items():
+        if "crash" in one:
+            print(f"    {name} crashed: {one['crash']}", file=sys.stderr)
+        elif said and "reason" in one:
+            print(f"    {name}: {one['reason']}", file=sys.stderr)
+        for step, text in one.get("said", []) if said else []:
+            print(f"    {name} @{step}: {text}", file=sys.stderr)
+
+
+def chosen(slug: str, only: list[str] | None) -> bool:
+    """Whether a case was asked for; patterns are allowed."""
+    return not only or any(fnmatch.fnmatch(slug, pattern) for pattern in only)
+
+
+def calls(tool: Tool) -> dict[str, str]:
+    """How a tool is applied to each kind of subject, or why it is not."""
+    said = {}
+    for kind in tools.KINDS:
+        way = tool.ways.get(kind)
+        said[kind.__name__] = " ".join(str(way.__doc__).split()) if way else f"not applied: {tool.reason(kind)}"
+    return said
+
+
+def commit() -> str:
+    """The checkout that was measured."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", metavar="CASE", help="these cases; patterns are allowed")
+    parser.add_argument("--tool", nargs="+", choices=[tool.name for tool in tools.TOOLS], metavar="NAME", help="these tools")
+    parser.add_argument("--jobs", type=int, default=1, help="cells at once")
+    parser.add_argument("--said", action="store_true", help="print every alarm")
+    parser.add_argument("--draw", action="store_true", help="write table and picture anew, run nothing")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
