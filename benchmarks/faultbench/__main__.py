@@ -20,12 +20,10 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import json
+import multiprocessing
 import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +31,15 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 import torch
+from ratio import machine
+
 from faultbench import matrix, tools, warm
 from faultbench.cases import CASES
 from faultbench.cells import cell, version
-from ratio import machine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from faultbench.registry import Case
     from faultbench.tool import Tool
 
@@ -78,22 +79,38 @@ def run(arguments: argparse.Namespace) -> None:
         "cases": content.get("cases", {}),
     }
     known = {slug: content["cases"][slug] for slug in CASES if slug in content["cases"]}
-    lock, started, done = threading.Lock(), time.monotonic(), 0
+    started = time.monotonic()
+    for done, (case, cells) in enumerate(in_processes(cases, columns, arguments.jobs), start=1):
+        row = known.setdefault(case.slug, {"cells": {}})
+        row |= {"title": case.title, "kind": case.kind.__name__, "healthy": case.healthy, "issue": case.issue,
+                "link": case.link, "causes": list(case.causes), "cells": row["cells"] | cells}  # fmt: skip
+        content["cases"] = {slug: known[slug] for slug in CASES if slug in known}
+        matrix.store(content)
+        report(case, cells, f"{done}/{len(cases)}, {time.monotonic() - started:.0f} s", said=arguments.said)
 
-    def work(case: Case) -> None:
-        nonlocal done
-        cells = {tool.name: cell(tool, case) for tool in columns}
-        with lock:
-            done += 1
-            row = known.setdefault(case.slug, {"cells": {}})
-            row |= {"title": case.title, "kind": case.kind.__name__, "healthy": case.healthy, "issue": case.issue,
-                    "link": case.link, "causes": list(case.causes), "cells": row["cells"] | cells}  # fmt: skip
-            content["cases"] = {slug: known[slug] for slug in CASES if slug in known}
-            matrix.store(content)
-            report(case, cells, f"{done}/{len(cases)}, {time.monotonic() - started:.0f} s", said=arguments.said)
 
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        list(pool.map(work, cases))
+def in_processes(cases: Sequence[Case], columns: Sequence[Tool], jobs: int) -> Iterator[tuple[Case, dict[str, Any]]]:
+    """Run the cells of each case in one of so many processes, which fork a further one for each cell.
+
+    Processes, not threads: a process that has threads must not be forked.
+    """
+    fork = multiprocessing.get_context("fork")
+    waiting, finished = fork.SimpleQueue(), fork.SimpleQueue()
+
+    def work() -> None:
+        while (place := waiting.get()) is not None:
+            finished.put((place, {tool.name: cell(tool, cases[place]) for tool in columns}))
+
+    workers = [fork.Process(target=work) for _ in range(jobs)]
+    for worker in workers:
+        worker.start()
+    for place in [*range(len(cases)), *[None] * jobs]:
+        waiting.put(place)
+    for _ in cases:
+        place, cells = finished.get()
+        yield cases[place], cells
+    for worker in workers:
+        worker.join()
 
 
 def report(case: Case, cells: dict[str, dict[str, Any]], progress: str, *, said: bool) -> None:
@@ -135,7 +152,9 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", metavar="CASE", help="these cases; patterns are allowed")
-    parser.add_argument("--tool", nargs="+", choices=[tool.name for tool in tools.TOOLS], metavar="NAME", help="these tools")
+    parser.add_argument(
+        "--tool", nargs="+", choices=[tool.name for tool in tools.TOOLS], metavar="NAME", help="these tools"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="cells at once")
     parser.add_argument("--said", action="store_true", help="print every alarm")
     parser.add_argument("--draw", action="store_true", help="write table and picture anew, run nothing")

@@ -26,6 +26,8 @@ from .subjects import Adapter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Spoil = Callable[[Path], object]
+
 FILE = "adapter_model.safetensors"
 
 
@@ -35,50 +37,78 @@ def written(folder: Path, *, manifest: bool = False, **options: Any) -> Adapter:
     return Adapter(support.write_adapter(folder / "sft", base, manifest=manifest, **options), base)
 
 
-def broken(
-    slug: str,
-    title: str,
-    *causes: str,
-    words: str = "",
-    manifest: bool = False,
-) -> Callable[[Callable[[Path], object]], None]:
+def broken(slug: str, title: str, *causes: str, manifest: bool = False) -> Callable[[Spoil], None]:
     """Register an adapter that is written healthy and then broken by a function of its folder."""
 
-    def register(spoil: Callable[[Path], object]) -> None:
+    def register(spoil: Spoil) -> None:
         def build(folder: Path) -> Adapter:
             adapter = written(folder, manifest=manifest)
             spoil(adapter.path)
             return adapter
 
-        fault(Adapter, *causes, words=words, slug=slug, title=title)(build)
+        fault(Adapter, *causes, slug=slug, title=title)(build)
 
     return register
 
 
-FAULTS: dict[str, tuple[str, tuple[str, ...], str, Callable[[Path], object]]] = {
-    "file-cut": ("Weights cut in half", ("adapter-corrupt",), "", lambda at: faults.cut_file(at / FILE)),
-    "bin-cut": ("A .bin cut in half", ("adapter-corrupt",), "", lambda at: faults.cut_file(support.as_bin(at) / "adapter_model.bin")),
-    "header-lies": ("A shape in the header lies", ("adapter-corrupt",), "", lambda at: faults.change_header(at / FILE, "[4,32]", "[4,99]")),
-    "keys-renamed": ("Keys with another prefix", ("adapter-keys-ignored",), "", lambda at: faults.rename_keys(at / FILE)),
-    "part-renamed": ("mlp is called ffn in the keys", ("adapter-keys-ignored",), "", lambda at: faults.rename_tensors(at, "mlp", "ffn")),
-    "another-method": ("The configuration says IA3", ("adapter-keys-ignored",), "", lambda at: faults.change_config(at, peft_type="IA3")),
-    "untrained": ("Every lora_B is zero", ("adapter-untrained",), "", faults.forget_training),
-    "mostly-untrained": ("All lora_B zero but one", ("adapter-untrained",), "", lambda at: faults.forget_training(at, keep="layers.0.self_attn.q_proj")),
-    "nan-on-disk": ("One NaN in a tensor", ("adapter-nonfinite",), "", lambda at: faults.write_value(at, math.nan)),
-    "inf-in-bf16": ("One inf in a bf16 tensor", ("adapter-nonfinite",), "", lambda at: faults.write_value(at, math.inf, dtype=torch.bfloat16)),
-    "nan-in-bin": ("One NaN in a .bin", ("adapter-nonfinite",), "", lambda at: (faults.write_value(at, math.nan), support.as_bin(at))),
-    "zero3-shards": ("Tensors without a value, as of ZeRO-3", ("adapter-empty",), "", faults.save_shards_of_parameters),
-    "wrong-state-dict": ("A file without any tensor", ("adapter-empty",), "", faults.save_wrong_state_dict),
-    "rank-differs": ("Rank 8 in the configuration, 4 on disk", ("adapter-shape-mismatch",), "", lambda at: faults.change_rank(at, 8)),
-    "stale-safetensors": ("An old .safetensors before a newer .bin", ("adapter-stale-format",), "", faults.retrain_as_bin),
-    "one-module-left": ("Of all modules one was saved", ("adapter-coverage", "adapter-keys-ignored"), "adapter-coverage", lambda at: faults.keep_tensors(at, "q_proj")),
-    "layer-lost": ("Tensors of one layer lost", ("adapter-coverage", "reload-mismatch", "adapter-keys-ignored"), "adapter-coverage", faults.drop_tensors),
-    "weights-renamed": ("Weights under a name that no loader reads", ("adapter-format", "adapter-missing"), "adapter-format", faults.rename_weights),
-    "config-alone": ("A configuration without weights", ("adapter-missing",), "", lambda at: (at / FILE).unlink()),
-    "empty-folder": ("An empty folder", ("adapter-missing",), "", lambda at: (shutil.rmtree(at), at.mkdir())),
-}  # fmt: skip
-for _slug, (_title, _causes, _words, _spoil) in FAULTS.items():
-    broken(_slug, _title, *_causes, words=_words)(_spoil)
+FORMAT, MISSING, COVERAGE, IGNORED = "adapter-format", "adapter-missing", "adapter-coverage", "adapter-keys-ignored"
+# slug: title, rows of the catalogue (the first has the words), and what is done to the folder
+FAULTS: dict[str, tuple[str, tuple[str, ...], Spoil]] = {
+    "file-cut": ("Weights cut in half", ("adapter-corrupt",), lambda at: faults.cut_file(at / FILE)),
+    "bin-cut": (
+        "A .bin cut in half",
+        ("adapter-corrupt",),
+        lambda at: faults.cut_file(support.as_bin(at) / "adapter_model.bin"),
+    ),
+    "header-lies": (
+        "A shape in the header lies",
+        ("adapter-corrupt",),
+        lambda at: faults.change_header(at / FILE, "[4,32]", "[4,99]"),
+    ),
+    "keys-renamed": ("Keys with another prefix", (IGNORED,), lambda at: faults.rename_keys(at / FILE)),
+    "part-renamed": ("mlp is called ffn in the keys", (IGNORED,), lambda at: faults.rename_tensors(at, "mlp", "ffn")),
+    "another-method": ("The configuration says IA3", (IGNORED,), lambda at: faults.change_config(at, peft_type="IA3")),
+    "untrained": ("Every lora_B is zero", ("adapter-untrained",), faults.forget_training),
+    "mostly-untrained": (
+        "All lora_B zero but one",
+        ("adapter-untrained",),
+        lambda at: faults.forget_training(at, keep="layers.0.self_attn.q_proj"),
+    ),
+    "nan-on-disk": ("One NaN in a tensor", ("adapter-nonfinite",), lambda at: faults.write_value(at, math.nan)),
+    "inf-in-bf16": (
+        "One inf in a bf16 tensor",
+        ("adapter-nonfinite",),
+        lambda at: faults.write_value(at, math.inf, dtype=torch.bfloat16),
+    ),
+    "nan-in-bin": (
+        "One NaN in a .bin",
+        ("adapter-nonfinite",),
+        lambda at: (faults.write_value(at, math.nan), support.as_bin(at)),
+    ),
+    "zero3-shards": ("Tensors without a value, as of ZeRO-3", ("adapter-empty",), faults.save_shards_of_parameters),
+    "wrong-state-dict": ("A file without any tensor", ("adapter-empty",), faults.save_wrong_state_dict),
+    "rank-differs": (
+        "Rank 8 in the configuration, 4 on disk",
+        ("adapter-shape-mismatch",),
+        lambda at: faults.change_rank(at, 8),
+    ),
+    "stale-safetensors": (
+        "An old .safetensors before a newer .bin",
+        ("adapter-stale-format",),
+        faults.retrain_as_bin,
+    ),
+    "one-module-left": (
+        "Of all modules one was saved",
+        (COVERAGE, IGNORED),
+        lambda at: faults.keep_tensors(at, "q_proj"),
+    ),
+    "layer-lost": ("Tensors of one layer lost", (COVERAGE, "reload-mismatch", IGNORED), faults.drop_tensors),
+    "weights-renamed": ("Weights under a name that no loader reads", (FORMAT, MISSING), faults.rename_weights),
+    "config-alone": ("A configuration without weights", (MISSING,), lambda at: (at / FILE).unlink()),
+    "empty-folder": ("An empty folder", (MISSING,), lambda at: (shutil.rmtree(at), at.mkdir())),
+}
+for _slug, (_title, _causes, _spoil) in FAULTS.items():
+    broken(_slug, _title, *_causes)(_spoil)
 OVERWRITTEN = ("adapter-overwritten",)
 broken("bit-flipped", "One bit of the weights flipped", "adapter-corrupt", *OVERWRITTEN, manifest=True)(
     lambda at: faults.corrupt_byte(at / FILE)
@@ -86,7 +116,7 @@ broken("bit-flipped", "One bit of the weights flipped", "adapter-corrupt", *OVER
 broken("saved-over", "Another adapter saved over the trained one", *OVERWRITTEN, manifest=True)(
     lambda at: faults.overwrite_with(at, support.tiny_adapter(seed=1))
 )
-broken("fresh-saved-over", "A fresh adapter saved over the trained one", *OVERWRITTEN, "adapter-untrained", manifest=True)(
+broken("fresh-saved-over", "A fresh adapter saved over it", *OVERWRITTEN, "adapter-untrained", manifest=True)(
     lambda at: faults.overwrite_with(at, trainers.fresh_adapter())
 )
 broken("cast-to-fp16", "Tensors cast to fp16 after training", *OVERWRITTEN, "dtype-mismatch", manifest=True)(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from . import (  # noqa: F401 - importing registers
     adapter_cases,
-    file_cases,
+    delivery_cases,
+    function_cases,
     log_cases,
     program_cases,
+    public_issue_files,
     public_issues,
+    rows_cases,
     run_cases,
+    source_cases,
     wiring_cases,
 )
 from .registry import CASES

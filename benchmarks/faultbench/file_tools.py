@@ -1,8 +1,7 @@
-"""Other tools on what lies on disk or in memory: logs, adapters, rows, programs, plans and source code.
+"""Other tools on what lies on disk or in memory: logs, rows, programs, plans and source code.
 
 Each as its documentation says; levels that count, and what is left out as advice, stand beside the tool. Versions
-read: trainproof 0.22.0, pytest-torch 1.1.1, peft-doctor 0.9.2, finetune-doctor 0.2.2, deltalint 0.1.0, dlm-sway 0.1.0,
-picklescan 1.0.5.
+read: trainproof 0.22.0, pytest-torch 1.1.1, peft-doctor 0.9.2 and finetune-doctor 0.2.2.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .plain import model_class
 from .subjects import Said
 from .tool import NotApplicable
 
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from .runs import Run
-    from .subjects import Adapter, Bundle, Checkpoints, Log, Package, Plan, Program, Rows, Source
+    from .subjects import Checkpoints, Log, Plan, Program, Rows, Source
 
 
 @contextlib.contextmanager
@@ -40,7 +38,7 @@ def quietly() -> Iterator[None]:
         yield
 
 
-def records_of(rows: Rows, path: Path) -> list[dict[str, Any]]:
+def records_of(path: Path) -> list[dict[str, Any]]:
     """Rows as the mappings that other tools read."""
     text = path.read_text()
     content = json.loads(text) if text.strip() else []
@@ -52,20 +50,26 @@ def records_of(rows: Rows, path: Path) -> list[dict[str, Any]]:
     ]
 
 
-def as_lines(rows: Rows, path: Path, folder: Path) -> Path:
+def as_lines(path: Path, folder: Path) -> Path:
     """The same as JSON lines."""
     made = folder / f"{path.stem}.jsonl"
-    made.write_text("".join(json.dumps(record) + "\n" for record in records_of(rows, path)))
+    made.write_text("".join(json.dumps(record) + "\n" for record in records_of(path)))
     return made
 
 
 # trainproof: FAIL and WARN count
 
 
-def of_trainproof(findings: Iterable[dict[str, Any]], step: int = 0) -> list[Said]:
+def step_in(text: str) -> int:
+    """The optimizer step that a message names."""
+    found = re.search(r"first at step (\d+)", text)
+    return int(found[1]) if found else 0
+
+
+def of_trainproof(findings: Iterable[dict[str, Any]]) -> list[Said]:
     """What counts, in words."""
     return [
-        Said(step, f"{one['level']} {one['id']}: {one['message']} {one['evidence']}")
+        Said(step_in(one["evidence"]), f"{one['level']} {one['id']}: {one['message']} {one['evidence']}")
         for one in findings
         if one["level"] in {"FAIL", "WARN"}
     ]
@@ -74,32 +78,23 @@ def of_trainproof(findings: Iterable[dict[str, Any]], step: int = 0) -> list[Sai
 def trainproof_log(log: Log) -> list[Said]:
     """``trainproof epoch trainer_state.json``."""
     with quietly():
-        return of_trainproof(import_module("trainproof.epoch").check_epoch(log.folder / "trainer_state.json")["findings"])
+        return of_trainproof(
+            import_module("trainproof.epoch").check_epoch(log.folder / "trainer_state.json")["findings"]
+        )
 
 
 def trainproof_rows(rows: Rows) -> list[Said]:
     """``trainproof preflight rows.jsonl``."""
     with quietly(), tempfile.TemporaryDirectory() as folder:
-        lines = as_lines(rows, rows.train, Path(folder))
+        lines = as_lines(rows.train, Path(folder))
         return of_trainproof(import_module("trainproof.preflight").preflight(lines).findings)
-
-
-def trainproof_adapter(adapter: Adapter) -> list[Said]:
-    """``trainproof env --checkpoint adapter_model.bin``."""
-    found = sorted(adapter.path.glob("adapter_model*.bin")) if adapter.path.is_dir() else []
-    if not found:
-        raise NotApplicable("it inspects torch archives (.pt, .ckpt, .bin), and there is none")
-    with quietly():
-        return [
-            one for path in found for one in of_trainproof(import_module("trainproof.envcheck").check_checkpoint(path))
-        ]
 
 
 # peft-doctor: errors and warnings count, but for advice on sizes, hardware, habits and formats, which it gives for
 # healthy ones on purpose
 
 ADVICE = re.compile(
-    r"memory\.|training\.(?!lr_extreme)|precision\.|dataset\.(too_small|small)|integrity\.pickle_weights|serving\.|"
+    r"memory\.|training\.(?!lr_extreme)|precision\.|dataset\.(too_small|short_responses)|estimate\.batch_risky|integrity\.pickle_weights|serving\.|"
     r"adapter_merge\.(output|tokenizer|base_local|revision|dtype|hub)|doctor\.|model\.|hardware\.|environment\."
 )
 
@@ -122,23 +117,6 @@ def peft_doctor_log(log: Log) -> list[Said]:
     return of_peft_doctor(issues)
 
 
-def peft_doctor_adapter(adapter: Adapter) -> list[Said]:
-    """``adapter-integrity``, ``adapter-tensors`` where there are safetensors, ``lora-config-check``, ``adapter-check``."""
-    pd = import_module("peft_doctor")
-    if not adapter.path.is_dir():
-        raise NotApplicable("it inspects folders")
-    with quietly(), tempfile.TemporaryDirectory() as folder:
-        reports = [pd.check_adapter_integrity(adapter.path)]
-        if list(adapter.path.glob("adapter_model*.safetensors")):
-            reports.append(pd.inspect_adapter_tensors(adapter.path))
-        config = adapter.path / "adapter_config.json"
-        if config.is_file() and json.loads(config.read_text()).get("peft_type") == "LORA":
-            reports.append(pd.check_lora_config(config))
-        merge = pd.diagnose_adapter_merge
-        reports.append(merge(base_model=str(adapter.base), adapter=str(adapter.path), output_dir=str(Path(folder) / "m")))
-    return of_peft_doctor(one for report in reports for one in report.issues)
-
-
 def peft_doctor_rows(rows: Rows) -> list[Said]:
     """``dataset-doctor``, ``dataset-intel`` and ``leakage-check --threshold 0.9``.
 
@@ -146,10 +124,10 @@ def peft_doctor_rows(rows: Rows) -> list[Said]:
     """
     pd = import_module("peft_doctor")
     with quietly(), tempfile.TemporaryDirectory() as folder:
-        train = as_lines(rows, rows.train, Path(folder))
+        train = as_lines(rows.train, Path(folder))
         reports = [pd.diagnose_peft(dataset_path=str(train)), pd.dataset_intelligence_report(train)]
         if rows.valid is not None:
-            reports.append(pd.check_dataset_leakage(train, as_lines(rows, rows.valid, Path(folder))))
+            reports.append(pd.check_dataset_leakage(train, as_lines(rows.valid, Path(folder))))
         issues = [one for report in reports for one in report.issues]
     return of_peft_doctor(one for one in issues if re.match(r"dataset|leakage", one.code))
 
@@ -162,7 +140,10 @@ def peft_doctor_source(source: Source) -> list[Said]:
         for path in sorted(source.folder.rglob("*.py")):
             train = Path(folder) / "train.py"
             shutil.copy(path, train)
-            reports += [pd.diagnosis_report(script=train), pd.investigate_project(Path(folder))]
+            reports += [
+                pd.diagnosis_report(script=train, model="HuggingFaceTB/SmolLM2-360M-Instruct"),
+                pd.investigate_project(Path(folder)),
+            ]
     return of_peft_doctor(one for report in reports for one in report.issues)
 
 
@@ -205,7 +186,10 @@ def finetune_doctor_log(log: Log) -> list[Said]:
     with quietly():
         found = fd.diagnose(fd.load(str(log.folder)))
     return [
-        Said(0, f"{one.severity.name} {one.check}: {one.title}. {one.summary} {' '.join(one.evidence)} {' '.join(one.fix)}")
+        Said(
+            step_in(one.summary),
+            f"{one.severity.name} {one.check}: {one.title}. {' '.join([one.summary, *one.evidence, *one.fix])}",
+        )
         for one in found.findings
         if one.severity >= fd.Severity.WARNING and not NO_EVALUATION.match(one.check)
     ]
@@ -220,97 +204,6 @@ def finetune_doctor_run(run: Run) -> list[Said]:
     folder.mkdir(parents=True, exist_ok=True)
     run.trainer.state.save_to_json(str(folder / "trainer_state.json"))
     return [Said(run.trainer.state.global_step, one.text) for one in finetune_doctor_log(Log(folder))]
-
-
-# deltalint: FAIL and missing layers count
-
-
-def deltalint_adapter(adapter: Adapter) -> list[Said]:
-    """``merge_and_unload`` by PEFT, then ``deltalint check --base --adapter --merged``."""
-    from peft import PeftModel
-
-    if not (adapter.path.is_dir() and list(adapter.path.glob("adapter_model*.safetensors"))):
-        raise NotApplicable("it reads safetensors in a folder alone")
-    lint = import_module("deltalint")
-    with quietly(), tempfile.TemporaryDirectory() as folder:
-        base = model_class(adapter.base).from_pretrained(adapter.base, dtype="auto")
-        try:
-            merged = PeftModel.from_pretrained(base, str(adapter.path)).merge_and_unload()
-        except Exception as error:
-            raise NotApplicable(f"PEFT makes no merged model of it ({type(error).__name__})") from error
-        merged.save_pretrained(folder)
-        try:
-            report = lint.check_merge(adapter.base, adapter.path, folder)
-        except lint.CheckError as error:
-            raise NotApplicable(f"it could not judge: {error}") from error
-    bad = [one for one in report.layers if one.verdict is lint.Verdict.FAIL]
-    said = [Said(0, f"FAIL {one.name}: {one.diagnosis} {one.detail or ''}") for one in bad]
-    said += [Said(0, f"MISSING {name}: no counterpart in the merged checkpoint") for name in report.missing_layers]
-    if not said and report.verdict is not lint.Verdict.PASS:
-        words = sorted({f"{one.verdict.value} {one.detail or ''}" for one in report.layers if not one.verdict.is_ok})
-        raise NotApplicable(f"inconclusive by its own word: {'; '.join(words)[:300]}")
-    return said
-
-
-# sway: a probe that ends as fail or error counts, and the word that the adapter cannot be told from noise
-
-
-def sway_adapter(adapter: Adapter) -> list[Said]:
-    """``sway check ADAPTER --base BASE``: a null adapter, the divergence from the base, drift of calibration."""
-    if not adapter.path.is_dir():
-        raise NotApplicable("it takes a folder")
-    commands = import_module("dlm_sway.cli.commands")
-    build = import_module("dlm_sway.backends").build
-    spec = import_module("dlm_sway.suite.spec")
-    model_spec = import_module("dlm_sway.core.model").ModelSpec
-    run_suite = import_module("dlm_sway.suite.runner").run
-    asked = [
-        {"name": "quick_null", "kind": "null_adapter", "runs": 3},
-        {"name": "quick_delta_kl", "kind": "delta_kl", "prompts": list(commands._BUILTIN_QUICK_PROMPTS), "assert_mean_gte": 0.01},
-        {"name": "quick_calibration", "kind": "calibration_drift", "items_limit": 10},
-    ]  # fmt: skip
-    tuned = model_spec(base=str(adapter.base), kind="hf", adapter=adapter.path)
-    models = spec.SuiteModels(base=model_spec(base=str(adapter.base), kind="hf"), ft=tuned)
-    suite = spec.SwaySpec(version=1, models=models, defaults=spec.SuiteDefaults(seed=0), suite=asked)
-    with quietly():
-        try:
-            backend = build(tuned)
-        except Exception as error:  # noqa: BLE001 - what it says when it cannot load is its verdict
-            return [Said(0, f"{type(error).__name__}: {error}")]
-        made = run_suite(suite, backend, spec_path="<check>")
-    return [
-        Said(0, f"{one.verdict.value} {one.name}: {one.message}")
-        for one in made.probes
-        if one.verdict.value in {"fail", "error"}
-    ]
-
-
-# picklescan: dangerous globals and failed scans count
-
-
-def scanned(path: Path) -> list[Said]:
-    """Scan a file or a folder."""
-    scanner = import_module("picklescan.scanner")
-    with quietly():
-        found = scanner.scan_directory_path(str(path)) if path.is_dir() else scanner.scan_file_path(str(path))
-    bad = [f"{one.module}.{one.name}" for one in found.globals if one.safety is scanner.SafetyLevel.Dangerous]
-    said = [Said(0, f"dangerous import '{name}' FOUND") for name in bad]
-    return said + [Said(0, "scan failed: a file could not be read as what its name says")] * bool(found.scan_err)
-
-
-def picklescan_adapter(adapter: Adapter) -> list[Said]:
-    """``picklescan --path DIR``."""
-    return scanned(adapter.path)
-
-
-def picklescan_bundle(bundle: Bundle) -> list[Said]:
-    """``picklescan --path ZIP``."""
-    return scanned(bundle.path)
-
-
-def picklescan_package(package: Package) -> list[Said]:
-    """``picklescan --path DIR``."""
-    return scanned(package.folder)
 
 
 # pytest-torch on a model in memory
@@ -357,4 +250,3 @@ def pytest_torch_program(program: Program) -> list[Said]:
         if program.live is not None:
             ask(lambda: pt.assert_models_agree(Logits(program.live.eval()), logits, inputs, max_abs=1e-3))
     return said
-

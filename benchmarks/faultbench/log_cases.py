@@ -69,11 +69,19 @@ def log_constant_loss(folder: Path) -> Log:
     return logged(folder, model, class_rows(80), max_steps=12)
 
 
-@fault(Log, "gradient-explosion", words="log-explosion")
-def log_explosion(folder: Path) -> Log:
-    """Log of exploding gradients."""
+@fault(Log, "gradient-explosion", "loss-diverging", words="log-explosion")
+def log_rmsprop(folder: Path) -> Log:
+    """Log of RMSprop at 1.0 without clipping: the base is destroyed."""
     rows = class_rows(640, 12)
     return logged(folder, trainers.taught_model(rows), rows, **faults.let_gradients_explode())
+
+
+@fault(Log, "gradient-explosion", words="log-explosion")
+def log_explosion(folder: Path) -> Log:
+    """Log of gradients that grow by orders of magnitude."""
+    rows = class_rows(640)
+    options = faults.let_gradients_explode() | {"optim": "sgd", "learning_rate": 30.0}
+    return logged(folder, trainers.taught_model(rows), rows, **options)
 
 
 @fault(Log, "loss-diverging", words="log-divergence")

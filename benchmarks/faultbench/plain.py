@@ -146,4 +146,9 @@ PLAIN = {Adapter: on_adapter, Program: on_program, Function: on_function, Packag
 
 def make_plain(run_kind: type) -> Tool:
     """The column; the class of live runs is passed in, because it imports much."""
-    return Tool("plain", "transformers", {run_kind: on_run, **PLAIN}, "there is nothing to call: it is read or looked at by nobody")
+    return Tool(
+        "plain",
+        "transformers",
+        {run_kind: on_run, **PLAIN},
+        "there is nothing to call: it is read or looked at by nobody",
+    )

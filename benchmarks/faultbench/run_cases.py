@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, Any
 import faults
 import torch
 import trainers
-from .registry import control, fault
-from .runs import LR, STEPS, Run, adapted, base_model, memorised, setup, tokenizer
 from transformers import DataCollatorForLanguageModeling, Trainer
 
+from .registry import control, fault
+from .runs import LR, STEPS, Run, adapted, base_model, memorised, setup, tokenizer
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 BROKEN_STEP, BROKEN_MICRO_BATCH = 5, 2
 POISONED = "base_model.model.model.layers.0.self_attn.v_proj.lora_B.default"
-
-
 
 
 def overflow_at_broken_step(run: Run) -> Run:

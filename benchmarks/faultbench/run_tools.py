@@ -141,7 +141,7 @@ def pytest_torch(run: Run) -> list[Said]:
     ask(lambda: pt.assert_frozen(trainer.model, first, loss_of, base))
     trainer.model.zero_grad()
     made = pt.run_training(
-        lambda: pt.TrainingRun(trainer.model, trainer.optimizer, trainer.lr_scheduler),
+        lambda: pt.TrainingSetup(trainer.model, trainer.optimizer, trainer.lr_scheduler),
         groups, step, steps=trainer.args.max_steps,
     )  # fmt: skip
     ask(lambda: made.assert_healthy(max_grad_norm=100.0))

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 from importlib import import_module
 
+from . import adapter_tools as of_adapters
 from . import file_tools as of_files
 from . import ours, run_tools
 from .plain import make_plain
@@ -24,7 +25,7 @@ PEFT_DOCTOR = Tool(
     {
         Run: run_tools.peft_doctor,
         Log: of_files.peft_doctor_log,
-        Adapter: of_files.peft_doctor_adapter,
+        Adapter: of_adapters.peft_doctor_adapter,
         Rows: of_files.peft_doctor_rows,
         Source: of_files.peft_doctor_source,
         Plan: of_files.peft_doctor_plan,
@@ -39,7 +40,7 @@ TRAINPROOF = Tool(
         Run: run_tools.trainproof,
         Log: of_files.trainproof_log,
         Rows: of_files.trainproof_rows,
-        Adapter: of_files.trainproof_adapter,
+        Adapter: of_adapters.trainproof_adapter,
     },
     "it reads rows, logs and torch archives",
 )
@@ -62,15 +63,20 @@ TOOLS = (
         {Run: of_files.finetune_doctor_run, Log: of_files.finetune_doctor_log},
         "it reads the history of a run",
     ),
-    Tool("deltalint", "deltalint", {Adapter: of_files.deltalint_adapter}, "it compares an adapter with its merged model"),
-    Tool("dlm-sway", "dlm-sway", {Adapter: of_files.sway_adapter}, "it loads a base and an adapter from disk"),
+    Tool(
+        "deltalint",
+        "deltalint",
+        {Adapter: of_adapters.deltalint_adapter},
+        "it compares an adapter with its merged model",
+    ),
+    Tool("dlm-sway", "dlm-sway", {Adapter: of_adapters.sway_adapter}, "it loads a base and an adapter from disk"),
     Tool(
         "picklescan",
         "picklescan",
         {
-            Adapter: of_files.picklescan_adapter,
-            Bundle: of_files.picklescan_bundle,
-            Package: of_files.picklescan_package,
+            Adapter: of_adapters.picklescan_adapter,
+            Bundle: of_adapters.picklescan_bundle,
+            Package: of_adapters.picklescan_package,
         },
         "it scans files that may hold pickles",
     ),
