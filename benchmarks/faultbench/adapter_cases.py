@@ -7,12 +7,14 @@ broken. Healthy ones are the kinds of ``tests/adapter_kinds.py``, each with its 
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import faults
+import pytest
 import support
 import torch
 import trainers
@@ -187,12 +189,14 @@ def old_bin_came_back(folder: Path) -> Adapter:
 @fault(Adapter, "nested-output-dir", "adapter-missing", words="nested-output-dir")
 def saved_one_folder_too_deep(folder: Path) -> Adapter:
     """Saved to homework/homework/sft_output."""
-    package = folder / "homework"
-    adapter = written(folder)
-    nested = package / "homework" / "sft_output"
-    shutil.copytree(adapter.path, nested)
+    base, package = support.write_tiny_base(folder / "base"), folder / "homework"
+    package.mkdir()
     (package / "__init__.py").touch()
-    return Adapter(package / "sft_output", adapter.base)
+    os.environ["HOMEWORK_DATA_DIR"] = str(support.write_small_data(folder / "data"))
+    os.chdir(folder)  # and the patch below: for good, this process is the cell's own
+    faults.resolve_against_the_package(pytest.MonkeyPatch(), package)
+    support.train_tiny(base, Path("homework/sft_output"), max_steps=1)
+    return Adapter(Path("homework/sft_output"), base)
 
 
 @fault(Adapter, "adapter-format", "adapter-corrupt", words="adapter-format")

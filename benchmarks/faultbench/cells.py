@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from .tool import Tool
 
 TIME_LIMIT = 120  # seconds for one cell; most take one
-KEPT = 10  # alarms of one cell that are stored
+KEPT = 12  # alarms of one cell that are stored
 LENGTH = 600  # characters of each
+OF_THE_RUN = "the training itself raised"
+LIBRARIES = ("transformers", "torch")  # whose switches are tools too
 
 
 def version(name: str) -> str:
@@ -72,10 +74,23 @@ def judge(tool: Tool, case: Case, said: Sequence[Said]) -> str:
     words = WORDS.get(case.words, {}).get(tool.name)
     if words is None and tool.name == "unsilent":
         words = r"\A\[(" + "|".join(case.causes) + r")\]"
-    named = [one.step for one in said if words and re.search(words, one.text, re.IGNORECASE | re.DOTALL)]
+    heard = WORDS.get(case.words, {}).get("plain")  # an exception of the training is heard under every tool
+    named = [
+        one.step
+        for one in said
+        for pattern in (words, heard if one.text.startswith(OF_THE_RUN) else None)
+        if pattern and re.search(pattern, one.text, re.IGNORECASE | re.DOTALL)
+    ]
     if named:
         return f"cause @{min(named)}"
     return "missed" if first is None else f"symptom @{first}"
+
+
+def judged_again(tool: Tool, case: Case, stored: dict[str, Any]) -> dict[str, Any]:
+    """A stored cell under the words as they are now; what was said is as it was."""
+    if "said" not in stored:
+        return stored
+    return stored | {"cell": judge(tool, case, [Said(*one) for one in stored["said"]])}
 
 
 def run(tool: Tool, case: Case) -> dict[str, Any]:
@@ -120,8 +135,19 @@ def work(tool: Tool, case: Case, folder: Path, answer: Connection) -> None:
     except NotApplicable as why:
         answer.send({"reason": str(why)})
     except Exception as error:  # noqa: BLE001 - whatever a tool raises without meaning to
-        answer.send({"crash": _words(error)})
+        if _is_of_the_run(error, tool):
+            answer.send({"said": [(subject.clock.step, f"{OF_THE_RUN} {_words(error)}")]})
+        else:
+            answer.send({"crash": _words(error)})
     os._exit(0)  # no handlers of the parent's
+
+
+def _is_of_the_run(error: Exception, tool: Tool) -> bool:
+    """Whether the training itself raised it, with no code of the tool below the Trainer's: anybody would hear it."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    below = [place for place, file in enumerate(files) if file.endswith("transformers/trainer.py")]
+    owner = f"/{tool.package.replace('-', '_')}/"
+    return bool(below) and not any(owner in file for file in files[below[0] :] if tool.package not in LIBRARIES)
 
 
 def _words(error: Exception) -> str:

@@ -105,20 +105,19 @@ def response_template_with_a_space(folder: Path) -> Run:
 
 @fault(Run, "answers-truncated", "labels-all-masked", words="answers-truncated", issue="huggingface/trl#6668")
 def completion_beyond_max_length(folder: Path) -> Run:
-    """SFTTrainer with completion_only_loss and a max_length that ends inside the prompts: loss 0.0."""
+    """SFTTrainer with completion_only_loss and a max_length that ends inside most prompts: rows vanish in silence."""
     import datasets
     import trl
 
     texts = [
-        {"prompt": f"You are a helpful assistant. Think carefully before you answer. How many cm are in {n} m?",
-         "completion": f" {100 * n}"}
+        {"prompt": f"Think carefully. {'Then answer. ' * (n % 4)}{n} m in cm?", "completion": f" {100 * n}"}
         for n in range(1, 4 * STEPS + 1)
-    ]  # fmt: skip
+    ]
     used = tokenizer()
     trainer = trl.SFTTrainer(
         model=(model := adapted()),
         args=trl.SFTConfig(
-            str(folder), max_length=32, completion_only_loss=True, max_steps=STEPS, learning_rate=LR,
+            str(folder), max_length=34, completion_only_loss=True, max_steps=STEPS, learning_rate=LR,
             per_device_train_batch_size=4, logging_steps=1, report_to="none", use_cpu=True, disable_tqdm=True,
             save_strategy="no", lr_scheduler_type="constant", gradient_checkpointing=False, bf16=False,
         ),
@@ -142,11 +141,11 @@ def labels_moved_by_the_author(folder: Path) -> Run:
 class ShiftsTwice(LlamaForCausalLM):  # type: ignore[misc] # untyped base class
     """A model that moves the labels itself and then calls a loss that moves them again."""
 
-    def forward(self, *arguments: Any, labels: Any = None, **options: Any) -> Any:  # noqa: ANN401
+    def forward(self, input_ids: Any = None, attention_mask: Any = None, labels: Any = None, **options: Any) -> Any:  # noqa: ANN401
         """Shift, and leave the rest to a loss that shifts."""
         if labels is not None:
             labels = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=-100)
-        return super().forward(*arguments, labels=labels, **options)
+        return super().forward(input_ids=input_ids, attention_mask=attention_mask, labels=labels, **options)
 
 
 @fault(Run, "labels-preshifted", words="model-shifts-twice", issue="huggingface/transformers#47394")
