@@ -107,7 +107,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...], Spoil]] = {
     "layer-lost": ("Tensors of one layer lost", (COVERAGE, "reload-mismatch", IGNORED), faults.drop_tensors),
     "weights-renamed": ("Weights under a name that no loader reads", (FORMAT, MISSING), faults.rename_weights),
     "config-alone": ("A configuration without weights", (MISSING,), lambda at: (at / FILE).unlink()),
-    "empty-folder": ("An empty folder", (MISSING,), lambda at: (shutil.rmtree(at), at.mkdir())),
+    "empty-folder": ("An empty folder", (MISSING,), lambda at: [path.unlink() for path in at.iterdir()]),
 }
 for _slug, (_title, _causes, _spoil) in FAULTS.items():
     broken(_slug, _title, *_causes)(_spoil)

@@ -7,6 +7,7 @@ What counts of each stands beside it. Versions read: trainproof 0.22.0, peft-doc
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from importlib import import_module
 from pathlib import Path
@@ -33,7 +34,7 @@ def trainproof_adapter(adapter: Adapter) -> list[Said]:
 
 
 def peft_doctor_adapter(adapter: Adapter) -> list[Said]:
-    """``adapter-integrity``, ``adapter-tensors`` where there are safetensors, ``lora-config-check``, ``adapter-check``."""
+    """``adapter-integrity``, ``adapter-tensors`` if there are safetensors, ``lora-config-check``, ``adapter-check``."""
     pd = import_module("peft_doctor")
     if not adapter.path.is_dir():
         raise NotApplicable("it inspects folders")
@@ -94,14 +95,16 @@ def sway_adapter(adapter: Adapter) -> list[Said]:
     spec = import_module("dlm_sway.suite.spec")
     model_spec = import_module("dlm_sway.core.model").ModelSpec
     run_suite = import_module("dlm_sway.suite.runner").run
+    prompts = list(commands._BUILTIN_QUICK_PROMPTS)
     asked = [
         {"name": "quick_null", "kind": "null_adapter", "runs": 3},
-        {"name": "quick_delta_kl", "kind": "delta_kl", "prompts": list(commands._BUILTIN_QUICK_PROMPTS), "assert_mean_gte": 0.01},
-    ]  # fmt: skip
+        {"name": "quick_delta_kl", "kind": "delta_kl", "prompts": prompts, "assert_mean_gte": 0.01},
+    ]
     tuned = model_spec(base=str(adapter.base), kind="hf", adapter=adapter.path)
     models = spec.SuiteModels(base=model_spec(base=str(adapter.base), kind="hf"), ft=tuned)
     suite = spec.SwaySpec(version=1, models=models, defaults=spec.SuiteDefaults(seed=0), suite=asked)
-    with quietly():
+    with quietly(), tempfile.TemporaryDirectory() as home:
+        os.environ["HOME"] = home  # it keeps what it calibrates there; this process is the cell's own
         try:
             backend = build(tuned)
         except Exception as error:  # noqa: BLE001 - what it says when it cannot load is its verdict

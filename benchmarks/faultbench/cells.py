@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .registry import Case
     from .tool import Tool
 
-TIME_LIMIT = 120  # seconds for one cell; most take one
+TIME_LIMIT = 120.0  # seconds for one cell; most take one
 KEPT = 12  # alarms of one cell that are stored
 LENGTH = 600  # characters of each
 OF_THE_RUN = "the training itself raised"
@@ -63,7 +63,8 @@ def cell(tool: Tool, case: Case) -> dict[str, Any]:
         return {"cell": "crashed", "crash": answer["crash"], "seconds": seconds}
     said = [Said(*one) for one in answer["said"]]
     kept = [[one.step, one.text[:LENGTH]] for one in said[:KEPT]]
-    return {"cell": judge(tool, case, said), "said": kept, "seconds": seconds} | answer.get("more", {})
+    made: dict[str, Any] = {"cell": judge(tool, case, said), "said": kept, "seconds": seconds}
+    return made | answer.get("more", {})
 
 
 def judge(tool: Tool, case: Case, said: Sequence[Said]) -> str:
@@ -103,7 +104,7 @@ def run(tool: Tool, case: Case) -> dict[str, Any]:
         there.close()
         try:
             answer: dict[str, Any] = (
-                here.recv() if here.poll(TIME_LIMIT) else {"crash": f"it took more than {TIME_LIMIT} s"}
+                here.recv() if here.poll(TIME_LIMIT) else {"crash": f"it took more than {TIME_LIMIT:g} s"}
             )
         except EOFError:
             answer = {"crash": "its process ended without an answer"}

@@ -210,8 +210,10 @@ def finetune_doctor_run(run: Run) -> list[Said]:
 
 
 def pytest_torch_program(program: Program) -> list[Said]:
-    """``assert_finite``, ``assert_batch_invariant``, ``assert_padding_invariant``; generation in a batch and alone by
-    ``assert_generation_equal``; where the trained model is in memory too, ``assert_models_agree``.
+    """``assert_finite``, ``assert_batch_invariant``, ``assert_padding_invariant`` and ``assert_generation_equal``.
+
+    The last compares generation in a batch and alone; ``assert_models_agree`` is asked too, where the trained model is
+    still in memory.
     """
     pt = import_module("pytest_torch")
     llm = program.llm

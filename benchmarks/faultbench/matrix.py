@@ -33,10 +33,10 @@ HEAD = """# Faults and healthy controls, through our checks and through other to
 
 Written by `python -m nox -s faultbench`; everything that was said stands in [faultbench.json](faultbench.json).
 
-**cause @k**: an alarm that names the cause (`benchmarks/faultbench/words.py` says which words count), at optimizer step k;
-0 is before or without training. symptom: an alarm that something is wrong, but not what. missed: no alarm. **false
-alarm**: an alarm on a healthy control. quiet: none, and rightly. crashed: the tool raised what it did not mean to. An empty
-cell: not applied; the reasons stand below each table. A tool's column is left out where it applies to nothing in a table.
+**cause @k**: an alarm that names the cause (`benchmarks/faultbench/words.py` says which words count), at optimizer step
+k; 0 is before or without training. symptom: an alarm that something is wrong, but not what. missed: no alarm. **false
+alarm**: an alarm on a healthy control. quiet: none, and rightly. crashed: the tool raised what it did not mean to. An
+empty cell: not applied; the reasons stand below each table. A column is left out where a tool applies to nothing there.
 """
 
 
@@ -73,11 +73,8 @@ def summary(content: dict[str, Any]) -> str:
     """One line for each tool, as a Markdown table."""
     faults = sum(not row["healthy"] for row in content["cases"].values())
     controls = len(content["cases"]) - faults
-    lines = [
-        f"| tool | cause named | symptom only | missed | crashed | of {faults} faults not applied to "
-        f"| false alarms on {controls} controls |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    head = f"of {faults} faults not applied to | false alarms on {controls} controls"
+    lines = [f"| tool | cause named | symptom only | missed | crashed | {head} |", "|---|---|---|---|---|---|---|"]
     for tool in content["tools"]:
         one = counts(content, tool)
         quiet = f"{one['false']} of {one['controls']}"

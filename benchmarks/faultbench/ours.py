@@ -79,7 +79,7 @@ def on_program(program: Program) -> list[Said]:
     outcomes = [
         check_answer_rate(llm.parse_answer),
         check_answers([llm.parse_answer(text) for text in completions], completions, prompts),
-        check_padding(lambda asked: llm.batched_generate(asked), prompts[:8]),
+        check_padding(llm.batched_generate, prompts[:8]),
         check_prompt_bos(llm.tokenizer, prompts),
     ]
     if program.training is not None:

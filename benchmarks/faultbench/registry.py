@@ -6,14 +6,13 @@ its return annotation is told again as the kind, so that a tool which knows no s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    Build = Callable[[Path], Any]
+Build = Callable[[Path], Any]
+AnyBuild = TypeVar("AnyBuild", bound=Build)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,9 @@ class Case:
 CASES: dict[str, Case] = {}
 
 
-def fault(kind: type, *causes: str, words: str = "", issue: str = "", slug: str = "", title: str = "") -> Any:  # noqa: ANN401 - a decorator
+def fault(  # noqa: PLR0913 - the fields of a case
+    kind: type, *causes: str, words: str = "", issue: str = "", slug: str = "", title: str = ""
+) -> Callable[[AnyBuild], AnyBuild]:
     """Register a function that builds a subject with a fault.
 
     Args:
@@ -65,7 +66,7 @@ def fault(kind: type, *causes: str, words: str = "", issue: str = "", slug: str 
         title: Title, where it is not the docstring.
     """
 
-    def register(build: Build) -> Build:
+    def register(build: AnyBuild) -> AnyBuild:
         name = slug or getattr(build, "__name__", "").replace("_", "-")
         if name in CASES:
             raise ValueError(f"Expected a new name for a case, but got {name!r} twice")
@@ -76,6 +77,6 @@ def fault(kind: type, *causes: str, words: str = "", issue: str = "", slug: str 
     return register
 
 
-def control(kind: type, *, slug: str = "", title: str = "") -> Any:  # noqa: ANN401 - a decorator
+def control(kind: type, *, slug: str = "", title: str = "") -> Callable[[AnyBuild], AnyBuild]:
     """Register a function that builds a healthy subject."""
     return fault(kind, slug=slug, title=title)

@@ -1,4 +1,4 @@
-"""Somebody's source code, to be read and not run: pieces with a fault and their twins, and whole healthy submissions."""
+"""Somebody's source code, to be read and not run: pieces with a fault, their twins, whole healthy submissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What many cases need and nobody breaks, made once before the processes are forked: trained programs, kinds of adapters."""
+"""What many cases need and nobody breaks, made once before the processes are forked: programs, kinds of adapters."""
 
 from __future__ import annotations
 

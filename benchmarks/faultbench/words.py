@@ -25,7 +25,7 @@ FP16 = {
 }
 
 WORDS: dict[str, dict[str, str]] = {
-    # live trainings -------------------------------------------------------------------------------------------------
+    # live trainings
     # the weight that is NaN, and no other; a list of all that are NaN by then does not name it
     "nan-weight": NAN_WEIGHT,
     # the parameter, or the operation of the backward pass that made its gradient NaN
@@ -142,7 +142,7 @@ WORDS: dict[str, dict[str, str]] = {
         "peft-doctor": r"pad_equals_eos|eos",
     },
     "double-bos": {"trainproof": r"BOS", "peft-doctor": r"bos"},
-    # logs: what a log can show is all that there is to name ------------------------------------------------------------
+    # logs: what a log can show is all that there is to name
     "log-nan": {
         "trainproof": r"TP-NAN-GRAD",
         "peft-doctor": r"grad_norm\.invalid",
@@ -169,7 +169,7 @@ WORDS: dict[str, dict[str, str]] = {
         "trainproof": r"TP-DEAD-RUN|every parameter is frozen",
         "finetune-doctor": r"no trainable parameter received a gradient|not_learning",
     },
-    # adapters on disk ---------------------------------------------------------------------------------------------------
+    # adapters on disk
     "adapter-corrupt": {
         "trainproof": r"TP-ENV-CKPT-(TRUNCATED|CORRUPT|UNREADABLE|EMPTY)",
         "peft-doctor": r"safetensors_invalid|adapter_tensors\.invalid|weights_empty",
@@ -219,18 +219,18 @@ WORDS: dict[str, dict[str, str]] = {
         "peft-doctor": r"base_mismatch|base.*differ",
     },
     "nested-output-dir": {},
-    # models that answer ---------------------------------------------------------------------------------------------------
+    # models that answer
     "padding-side": {
         "pytest-torch": r"Generat|Padding invariance|Batch invariance",
         "plain": r"right-padding",
     },
     "no-numeric-answers": {"pytest-torch": r"nan"},
     "reload-mismatch": {"pytest-torch": r"outside its accuracy budget"},
-    # data files -------------------------------------------------------------------------------------------------------
+    # data files
     "train-valid-overlap": {"peft-doctor": r"leakage\.(exact|near)"},
     "dirty-rows": {"peft-doctor": r"bad_text_artifacts|special|template"},
     "zero-rows": {"peft-doctor": r"dataset\.empty", "trainproof": r"EMPTY"},
-    # functions, plans, bundles, packages ------------------------------------------------------------------------------
+    # functions, plans, bundles, packages
     "deprecated-dtype-argument": {"plain": r"torch_dtype. is deprecated"},
     "nan-score": {"plain": r"NaN"},
     "micro-batch-too-large": {"peft-doctor": r"estimate\.total_vram"},
