@@ -52,7 +52,7 @@ class Case:
 CASES: dict[str, Case] = {}
 
 
-def fault(  # noqa: PLR0913 - the fields of a case
+def fault(
     kind: type, *causes: str, words: str = "", issue: str = "", slug: str = "", title: str = ""
 ) -> Callable[[AnyBuild], AnyBuild]:
     """Register a function that builds a subject with a fault.
