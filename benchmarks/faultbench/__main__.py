@@ -69,6 +69,10 @@ def main() -> int:
         content["cases"] = {slug: known[slug] for slug in CASES if slug in known}
         matrix.store(content)
     matrix.write(content)
+    if matrix.is_whole(content, CASES):
+        matrix.write_readme(content)
+    else:
+        print("The README is left as it is: a part only.", file=sys.stderr)
     print(matrix.summary(content))
     return 0
 

@@ -106,7 +106,11 @@ FAULTS: dict[str, tuple[str, tuple[str, ...], Spoil]] = {
     "layer-lost": ("Tensors of one layer lost", (COVERAGE, "reload-mismatch", IGNORED), faults.drop_tensors),
     "weights-renamed": ("Weights under a name that no loader reads", (FORMAT, MISSING), faults.rename_weights),
     "config-alone": ("A configuration without weights", (MISSING,), lambda at: (at / FILE).unlink()),
-    "empty-folder": ("An empty folder", (MISSING,), lambda at: [path.unlink() for path in at.iterdir()]),
+    "empty-folder": (
+        "An empty folder",
+        (MISSING,),
+        lambda at: at.rename(at.with_name("moved")).with_name("sft").mkdir(),
+    ),
 }
 for _slug, (_title, _causes, _spoil) in FAULTS.items():
     broken(_slug, _title, *_causes)(_spoil)

@@ -64,7 +64,8 @@ def cell(tool: Tool, case: Case) -> dict[str, Any]:
     said = [Said(*one) for one in answer["said"]]
     kept = [[one.step, one.text[:LENGTH]] for one in said[:KEPT]]
     made: dict[str, Any] = {"cell": judge(tool, case, said), "said": kept, "seconds": seconds}
-    return made | answer.get("more", {})
+    more: dict[str, Any] = answer.get("more", {})
+    return made | more
 
 
 def judge(tool: Tool, case: Case, said: Sequence[Said]) -> str:

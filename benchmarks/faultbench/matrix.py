@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 RESULTS = Path(__file__).parents[1] / "results"
 RESULT, TABLE, PICTURE = RESULTS / "faultbench.json", RESULTS / "faultbench.md", RESULTS / "faultbench.svg"
+README = RESULTS.parents[1] / "README.md"
+BEGIN, END = "<!-- faultbench: written by nox -s faultbench -->", "<!-- end of faultbench -->"
 KINDS = {
     "Run": "Live trainings",
     "Log": "Logs of trainings",
@@ -91,6 +93,18 @@ def write(content: dict[str, Any]) -> None:
 
     TABLE.write_text(table(content))
     draw(content, PICTURE)
+
+
+def is_whole(content: dict[str, Any], slugs: Iterable[str]) -> bool:
+    """Whether every tool was shown every case."""
+    return all(set(content["tools"]) <= set(content["cases"].get(slug, {"cells": {}})["cells"]) for slug in slugs)
+
+
+def write_readme(content: dict[str, Any]) -> None:
+    """Put the summary between its two marks in the README."""
+    before, rest = README.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    README.write_text(f"{before}{BEGIN}\n{summary(content)}\n{END}{after}")
 
 
 def table(content: dict[str, Any]) -> str:

@@ -141,7 +141,12 @@ def on_package(package: Package) -> list[Said]:
     return [Said(0, done.stderr.strip().splitlines()[-1])] if done.returncode else []
 
 
-PLAIN = {Adapter: on_adapter, Program: on_program, Function: on_function, Package: on_package}
+PLAIN: dict[type, Callable[[Any], list[Said]]] = {
+    Adapter: on_adapter,
+    Program: on_program,
+    Function: on_function,
+    Package: on_package,
+}
 
 
 def make_plain(run_kind: type) -> Tool:

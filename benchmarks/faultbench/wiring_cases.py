@@ -62,7 +62,7 @@ def rows_masked(folder: Path) -> Run:
     return setup(folder, rows=faults.mask_rows(rows(), 0, STEPS * 3))
 
 
-@fault(Run, "answers-truncated")
+@fault(Run, "answers-truncated", "labels-all-masked")
 def rows_cut(folder: Path) -> Run:
     """Rows cut at 30 tokens, before their answers."""
     faults.cut_rows(cut := rows(), 30)

@@ -53,8 +53,9 @@ WORDS: dict[str, dict[str, str]] = {
     },
     # that some rows have none
     "rows-masked": {"peft-doctor": r"labels_all_ignored|labels\.all_ignored"},
-    # that answers are cut off; that rows have no label left is the symptom
+    # that answers are cut off; advice that names it as one of two things to look for counts, from ours too
     "answers-truncated": {
+        "unsilent": r"\[answers-truncated\]|\[labels-all-masked\].*lose its answer to a maximum length",
         "trainproof": r"truncat",
         "peft-doctor": r"truncat",
         "finetune-doctor": r"truncat",

@@ -243,6 +243,23 @@ def test_result_is_stored_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (before, matrix.read()) == (None, CONTENT)
 
 
+def test_readme_has_the_summary_between_its_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands there is replaced, and nothing else."""
+    monkeypatch.setattr(matrix, "README", tmp_path / "README.md")
+    matrix.README.write_text(f"Before\n{matrix.BEGIN}\nold\n{matrix.END}\nAfter\n")
+    matrix.write_readme(CONTENT)
+    told = matrix.README.read_text()
+
+    assert told == f"Before\n{matrix.BEGIN}\n{matrix.summary(CONTENT)}\n{matrix.END}\nAfter\n"
+    assert (ROOT / "README.md").read_text().count(matrix.BEGIN) == 1
+
+
+def test_part_of_the_matrix_is_not_the_whole() -> None:
+    """Every tool must have been shown every case."""
+    assert matrix.is_whole(CONTENT, ["one", "three"])
+    assert not matrix.is_whole(CONTENT, ["one", "four"])
+
+
 def test_run_is_trained_by_nobody_before_a_tool(tmp_path: Path) -> None:
     """A live run is ready and has not taken a step."""
     run = wiring_cases.rows_cut(tmp_path)
