@@ -122,6 +122,8 @@ def sway_adapter(adapter: Adapter) -> list[Said]:
 
 def scanned(path: Path) -> list[Said]:
     """Scan a file or a folder."""
+    if not path.exists():
+        return [Said(0, f"scan failed: Path {path} does not exist")]
     scanner = import_module("picklescan.scanner")
     with quietly():
         found = scanner.scan_directory_path(str(path)) if path.is_dir() else scanner.scan_file_path(str(path))

@@ -98,7 +98,10 @@ def pytest_torch(run: Run) -> list[Said]:
     pt = import_module("pytest_torch")
     trainer = run.trainer
     accumulation = trainer.args.gradient_accumulation_steps
-    trainer.create_optimizer_and_scheduler(trainer.args.max_steps)
+    try:
+        trainer.create_optimizer_and_scheduler(trainer.args.max_steps)
+    except AttributeError:  # torch's schedules take no optimizer whose step was replaced by a plain function
+        trainer.lr_scheduler = None
     trainer.current_gradient_accumulation_steps = accumulation
     trainer.model.train()
     loader = list(trainer.get_train_dataloader())
@@ -114,7 +117,8 @@ def pytest_torch(run: Run) -> list[Said]:
         if trainer.args.max_grad_norm:
             torch.nn.utils.clip_grad_norm_(trainer.model.parameters(), trainer.args.max_grad_norm)
         setup.optimizer.step()
-        setup.scheduler.step()
+        if setup.scheduler is not None:
+            setup.scheduler.step()
         trainer.model.zero_grad()
         return loss
 

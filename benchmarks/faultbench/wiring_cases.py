@@ -127,22 +127,28 @@ def step_replaced(folder: Path) -> Run:
     return setup(folder, model, optimizer=faults.never_step(optimizer))
 
 
+class Tired(Idle):
+    """An optimizer that works three times."""
+
+    left = 3
+
+    def step(self, *arguments: Any, **options: Any) -> None:  # type: ignore[override] # noqa: ANN401
+        """Work, or not."""
+        self.left -= 1
+        if self.left >= 0:
+            torch.optim.AdamW.step(self, *arguments, **options)
+
+
 @fault(Run, "weights-unchanged")
 def steps_stop_after_three(folder: Path) -> Run:
-    """The optimizer's step does nothing from step 4 on."""
-
-    class Tired(Idle):
-        """Works three times."""
-
-        left = 3
-
-        def step(self, *arguments: Any, **options: Any) -> None:  # type: ignore[override] # noqa: ANN401
-            """Work, or not."""
-            self.left -= 1
-            if self.left >= 0:
-                torch.optim.AdamW.step(self, *arguments, **options)
-
+    """The optimizer's step does nothing from step 4 of 12 on."""
     return setup(folder, model := adapted(), optimizer=Tired(trained(model), lr=LR))
+
+
+@fault(Run, "weights-unchanged")
+def steps_stop_for_long(folder: Path) -> Run:
+    """The optimizer's step does nothing from step 4 of 240 on."""
+    return setup(folder, model := adapted(), optimizer=Tired(trained(model), lr=LR), max_steps=240)
 
 
 @fault(Run, "checkpointing-detached")
@@ -193,9 +199,9 @@ def gradients_zeroed_on_arrival(folder: Path) -> Run:
     return setup(folder, model)
 
 
-@fault(Run, "fp16-unguarded", words="fp16-unguarded")
+@fault(Run, "fp16-unguarded", "fp16-overflow")
 def adapter_in_fp16(folder: Path) -> Run:
-    """Weights and adapter in fp16, no scaler, nothing overflows."""
+    """Weights and adapter in fp16, no scaler."""
     return setup(folder, faults.hold_in_fp16(adapted()))
 
 

@@ -102,9 +102,14 @@ WORDS: dict[str, dict[str, str]] = {
         "underflow_overflow": r"v_proj\.lora_B\.default Linear\s+\S*nan",
         "detect_anomaly": r"SqrtBackward0",
     },
-    # fp16 without a scaler, or the module that overflows
+    # fp16 without a scaler, or the module that is made to overflow
     "fp16-overflow": FP16,
-    "fp16-unguarded": FP16 | {"peft-doctor": r"fp16|float16", "guardtower": r"fp16|float16|half"},
+    "fp16-unguarded": {
+        "unsilent": FP16["unsilent"],
+        "trainproof": FP16["trainproof"],
+        "guardtower": r"fp16|float16|half",
+        "peft-doctor": r"fp16|float16",
+    },
     # that fp16 does nothing there
     "fp16-on-cpu": {"plain": r"fp16|half", "peft-doctor": r"fp16"},
     "fp16-evaluation": {"plain": r"fp16", "peft-doctor": r"fp16"},
