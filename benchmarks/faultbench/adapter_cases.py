@@ -70,10 +70,10 @@ FAULTS: dict[str, tuple[str, tuple[str, ...], Spoil]] = {
     "part-renamed": ("mlp is called ffn in the keys", (IGNORED,), lambda at: faults.rename_tensors(at, "mlp", "ffn")),
     "another-method": ("The configuration says IA3", (IGNORED,), lambda at: faults.change_config(at, peft_type="IA3")),
     "untrained": ("Every lora_B is zero", ("adapter-untrained",), faults.forget_training),
-    "mostly-untrained": (
-        "All lora_B zero but one",
+    "other-factor-zero": (
+        "Every lora_A is zero: nothing is added",
         ("adapter-untrained",),
-        lambda at: faults.forget_training(at, keep="layers.0.self_attn.q_proj"),
+        lambda at: faults.forget_training(at, part="lora_A"),
     ),
     "nan-on-disk": ("One NaN in a tensor", ("adapter-nonfinite",), lambda at: faults.write_value(at, math.nan)),
     "inf-in-bf16": (
@@ -181,7 +181,7 @@ def base_of_other_width(folder: Path) -> Adapter:
     return Adapter(adapter.path, folder / "gpt2")
 
 
-@fault(Adapter, "adapter-overwritten")
+@fault(Adapter, "adapter-overwritten", "adapter-stale-format")
 def old_bin_came_back(folder: Path) -> Adapter:
     """A .bin that the manifest does not list lies beside the weights."""
     adapter = written(folder, manifest=True)
@@ -217,12 +217,24 @@ def _healthy(name: str, folder: Path) -> Adapter:
     base = folder / "base"
     MODELS[kind.model]().to(kind.dtype).save_pretrained(base)
     support.tiny_tokenizer().save_pretrained(base)
-    return Adapter(kind(folder), base)
+    path = kind(folder)
+    for config in folder.rglob("adapter_config.json"):
+        if not config.is_symlink() and "blobs" not in config.parts:
+            faults.change_config(config.parent, base_model_name_or_path=str(base))  # here it lies
+    return Adapter(path, base)
 
 
 for _name in KINDS:
     _told = _name.lower().replace(" ", "-").replace("/", "-").replace("'", "")
     control(Adapter, slug=f"adapter-{_told}", title=f"Healthy adapter: {_name}")(partial(_healthy, _name))
+
+
+@control(Adapter)
+def adapter_of_one_trained_module(folder: Path) -> Adapter:
+    """Healthy adapter: of all its modules one was trained."""
+    adapter = written(folder)
+    faults.forget_training(adapter.path, keep="layers.0.self_attn.q_proj")
+    return adapter
 
 
 @control(Adapter)

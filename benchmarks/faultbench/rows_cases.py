@@ -112,7 +112,7 @@ def sampled(folder: Path, spoil: Callable[[Path, Any], object] = lambda path, to
     support.short_worked_examples(pytest.MonkeyPatch())  # for good: this process is the cell's own
     folder.mkdir(parents=True, exist_ok=True)
     llm = CoTModel(str(support.write_reasoning_base(folder / "base", 60)), dtype="fp32", device="cpu")
-    support.write_sampled(folder / "rft.json", llm, temperature=0.1)
+    support.write_sampled(folder / "rft.json", llm, temperature=0.1, samples=1)
     spoil(folder / "rft.json", llm.tokenizer)
     return Rows(folder / "rft.json", sampler=lambda _: llm)
 
