@@ -46,9 +46,8 @@ def peft_doctor_adapter(adapter: Adapter) -> list[Said]:
         if config.is_file() and json.loads(config.read_text()).get("peft_type") == "LORA":
             reports.append(pd.check_lora_config(config))
         merge = pd.diagnose_adapter_merge
-        reports.append(
-            merge(base_model=str(adapter.base), adapter=str(adapter.path), output_dir=str(Path(folder) / "m"))
-        )
+        base = None if config.is_symlink() else str(adapter.base)  # a hub's cache names the hub's
+        reports.append(merge(base_model=base, adapter=str(adapter.path), output_dir=str(Path(folder) / "m")))
     return of_peft_doctor(one for report in reports for one in report.issues)
 
 
@@ -126,7 +125,10 @@ def scanned(path: Path) -> list[Said]:
         return [Said(0, f"scan failed: Path {path} does not exist")]
     scanner = import_module("picklescan.scanner")
     with quietly():
-        found = scanner.scan_directory_path(str(path)) if path.is_dir() else scanner.scan_file_path(str(path))
+        try:
+            found = scanner.scan_directory_path(str(path)) if path.is_dir() else scanner.scan_file_path(str(path))
+        except Exception as error:  # noqa: BLE001 - its program tells them and ends with status 2
+            return [Said(0, f"scan failed: {type(error).__name__}: {error}")]
     bad = [f"{one.module}.{one.name}" for one in found.globals if one.safety is scanner.SafetyLevel.Dangerous]
     said = [Said(0, f"dangerous import '{name}' FOUND") for name in bad]
     return said + [Said(0, "scan failed: a file could not be read as what its name says")] * bool(found.scan_err)

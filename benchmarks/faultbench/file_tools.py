@@ -94,7 +94,7 @@ def trainproof_rows(rows: Rows) -> list[Said]:
 # healthy ones on purpose
 
 ADVICE = re.compile(
-    r"memory\.|training\.(?!lr_extreme)|precision\.|dataset\.(too_small|short_responses)|estimate\.batch_risky|integrity\.pickle_weights|serving\.|"
+    r"memory\.|training\.(?!lr_extreme)|precision\.|dataset\.(too_small|short_responses)|estimate\.(batch_risky|params_assumed)|integrity\.pickle_weights|serving\.|"
     r"adapter_merge\.(output|tokenizer|base_local|revision|dtype|hub)|doctor\.|model\.|hardware\.|environment\."
 )
 

@@ -5,7 +5,9 @@ The runs are those of the regression tests: 30 steps of a tiny model on rows wit
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import json
 import random
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ import support
 import trainers
 
 from .registry import control, fault
+from .runs import adapted, memorised, setup
 from .subjects import Log
 
 if TYPE_CHECKING:
@@ -78,10 +81,21 @@ def log_rmsprop(folder: Path) -> Log:
 
 @fault(Log, "gradient-explosion", words="log-explosion")
 def log_explosion(folder: Path) -> Log:
-    """Log of gradients that grow by orders of magnitude."""
-    rows = class_rows(640)
-    options = faults.let_gradients_explode() | {"optim": "sgd", "learning_rate": 30.0}
-    return logged(folder, trainers.taught_model(rows), rows, **options)
+    """Log of gradients that grow by orders of magnitude, upon a base that knew its rows."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        run = setup(
+            folder,
+            adapted(memorised()),
+            rows=trainers.tokenized_rows(4),
+            max_steps=30,
+            **faults.let_gradients_explode(),
+        )
+        run.trainer.train()
+    folder.mkdir(parents=True, exist_ok=True)
+    run.trainer.state.save_to_json(str(folder / "trainer_state.json"))
+    (folder / "console.txt").write_text(printed.getvalue())
+    return Log(folder)
 
 
 @fault(Log, "loss-diverging", words="log-divergence")

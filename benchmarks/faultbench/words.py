@@ -177,6 +177,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     # adapters on disk
     "adapter-corrupt": {
+        "picklescan": r"not a zip|BadZip",
         "trainproof": r"TP-ENV-CKPT-(TRUNCATED|CORRUPT|UNREADABLE|EMPTY)",
         "peft-doctor": r"safetensors_invalid|adapter_tensors\.invalid|weights_empty",
         "dlm-sway": r"SafetensorError|deserializing header|PytorchStreamReader|not a ZIP|corrupt",
@@ -241,4 +242,5 @@ WORDS: dict[str, dict[str, str]] = {
     "nan-score": {"plain": r"NaN"},
     "micro-batch-too-large": {"peft-doctor": r"estimate\.total_vram"},
     "needs-more-than-grader": {},
+    "answers-too-slow": {"plain": r"still running"},
 }
