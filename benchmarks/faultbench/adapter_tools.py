@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .file_tools import of_peft_doctor, of_trainproof, quietly
-from .plain import model_class
+from .plain import model_class, refuse_merged
 from .subjects import Said
 from .tool import NotApplicable
 
@@ -36,8 +37,9 @@ def trainproof_adapter(adapter: Adapter) -> list[Said]:
 def peft_doctor_adapter(adapter: Adapter) -> list[Said]:
     """``adapter-integrity``, ``adapter-tensors`` if there are safetensors, ``lora-config-check``, ``adapter-check``."""
     pd = import_module("peft_doctor")
-    if not adapter.path.is_dir():
+    if not adapter.path.is_dir() and adapter.path.suffix == ".zip":
         raise NotApplicable("it inspects folders")
+    refuse_merged(adapter)
     with quietly(), tempfile.TemporaryDirectory() as folder:
         reports = [pd.check_adapter_integrity(adapter.path)]
         if list(adapter.path.glob("adapter_model*.safetensors")):
@@ -87,8 +89,11 @@ def deltalint_adapter(adapter: Adapter) -> list[Said]:
 
 def sway_adapter(adapter: Adapter) -> list[Said]:
     """``sway check ADAPTER --base BASE``: a null adapter, and the divergence from the base."""
-    if not adapter.path.is_dir():
+    if adapter.path.suffix == ".zip":
         raise NotApplicable("it takes a folder")
+    refuse_merged(adapter)
+    if not re.search("CausalLM|LMHead", model_class(adapter.base).__name__):
+        raise NotApplicable("it is for causal language models")
     commands = import_module("dlm_sway.cli.commands")
     build = import_module("dlm_sway.backends").build
     spec = import_module("dlm_sway.suite.spec")

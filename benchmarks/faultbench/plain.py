@@ -86,10 +86,21 @@ def model_class(base: Path) -> Any:  # noqa: ANN401 - a class of transformers
     return getattr(transformers, json.loads((base / "config.json").read_text())["architectures"][0])
 
 
+def refuse_merged(adapter: Adapter) -> None:
+    """Raise for the folder of a merged model: a tool for adapters says rightly that there is none.
+
+    Raises:
+        NotApplicable: It is one.
+    """
+    if (adapter.path / "model.safetensors").is_file():
+        raise NotApplicable("a merged model: there is no adapter in it")
+
+
 def on_adapter(adapter: Adapter) -> list[Said]:
     """``PeftModel.from_pretrained(base, adapter)`` and one forward pass."""
     if adapter.path.suffix == ".zip":
         raise NotApplicable("PEFT loads folders")
+    refuse_merged(adapter)
     with listening() as said:
         base = model_class(adapter.base).from_pretrained(adapter.base)
         model = PeftModel.from_pretrained(base, str(adapter.path)).eval()
