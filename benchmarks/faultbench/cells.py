@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 TIME_LIMIT = 120.0  # seconds for one cell; most take one
 KEPT = 12  # alarms of one cell that are stored
-LENGTH = 600  # characters of each
+LENGTH, SHORT = 2500, 400  # characters of an alarm that names the cause, and of any other
 OF_THE_RUN = "the training itself raised"
 LIBRARIES = ("transformers", "torch")  # whose switches are tools too
 
@@ -62,7 +62,10 @@ def cell(tool: Tool, case: Case) -> dict[str, Any]:
     if "crash" in answer:
         return {"cell": "crashed", "crash": answer["crash"], "seconds": seconds}
     said = [Said(*one) for one in answer["said"]]
-    kept = [[one.step, one.text[:LENGTH]] for one in said[:KEPT]]
+    naming = [one for one in said if judge(tool, case, [one]).startswith("cause")]
+    others = [one for one in said if one not in naming]
+    kept = [[one.step, one.text[:LENGTH]] for one in naming[:KEPT]]
+    kept += [[one.step, one.text[:SHORT]] for one in others[: KEPT - len(kept)]]
     made: dict[str, Any] = {"cell": judge(tool, case, said), "said": kept, "seconds": seconds}
     more: dict[str, Any] = answer.get("more", {})
     return made | more
@@ -154,7 +157,7 @@ def _is_of_the_run(error: Exception, tool: Tool) -> bool:
 
 def _words(error: Exception) -> str:
     where = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {str(error)[:LENGTH]} ({Path(where.filename).name}:{where.lineno})"
+    return f"{type(error).__name__}: {str(error)[:SHORT]} ({Path(where.filename).name}:{where.lineno})"
 
 
 def _log(run: Any) -> dict[str, list[str]]:  # noqa: ANN401 - a live run

@@ -93,7 +93,7 @@ def activation_overflow(folder: Path) -> Run:
     return overflow_at_broken_step(setup(folder))
 
 
-@fault(Run, "labels-all-masked", words="labels-masked")
+@fault(Run, "labels-all-masked")
 def labels_masked(folder: Path) -> Run:
     """All labels masked."""
     faults.mask_every_label(rows := trainers.tokenized_rows(STEPS * 4))
@@ -114,14 +114,14 @@ def lr_zero(folder: Path) -> Run:
     return setup(folder, learning_rate=0.0)
 
 
-@fault(Run, "optimizer-misses-adapter", words="optimizer-too-early")
+@fault(Run, "optimizer-misses-adapter")
 def optimizer_too_early(folder: Path) -> Run:
     """Optimizer built before get_peft_model."""
     optimizer = torch.optim.AdamW((base := base_model()).parameters(), lr=LR)
     return setup(folder, adapted(base), optimizer=optimizer)
 
 
-@fault(Run, "weights-unchanged", words="idle-optimizer")
+@fault(Run, "weights-unchanged")
 def idle_optimizer(folder: Path) -> Run:
     """The optimizer's step does nothing."""
     model = adapted()
@@ -186,7 +186,7 @@ def base_not_frozen(folder: Path) -> Run:
     return setup(folder, model)
 
 
-@fault(Run, "adapter-coverage", words="target-mistyped")
+@fault(Run, "adapter-coverage")
 def target_mistyped(folder: Path) -> Run:
     """A name mistyped: target_modules=["q_proj", "v_porj"]."""
     return setup(folder, adapted(target_modules=["q_proj", "v_porj"]))

@@ -74,7 +74,7 @@ WORDS: dict[str, dict[str, str]] = {
         "finetune-doctor": r"learning.rate of ~?0|learning rate (is|was) (~?0|zero)",
     },
     "optimizer-misses-adapter": {
-        "guardtower": r"LORA-003|OPT-001",
+        "guardtower": r"LORA-003|OPT-001|NOT in the optimizer",
         "pytest-torch": r"in no optimizer",
         "peft-doctor": r"not_in_optimizer",
     },

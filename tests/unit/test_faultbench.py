@@ -80,6 +80,7 @@ def test_words_belong_to_cases_and_tools() -> None:
     names = {tool.name for tool in tools.TOOLS}
 
     assert set(WORDS) - {case.words for case in CASES.values()} == set()
+    assert [case.slug for case in CASES.values() if case.words not in {*WORDS, *case.causes[:1], ""}] == []
     assert {name for row in WORDS.values() for name in row} <= names
     assert all(re.compile(words) for row in WORDS.values() for words in row.values())
 
