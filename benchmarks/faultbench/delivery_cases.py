@@ -36,7 +36,6 @@ fault(
     "bundle-too-large",
     slug="zip-emptied",
     title="A pattern that matched a parent's name emptied the zip",
-    words="zip-emptied",
 )(partial(packed, pack=faults.zip_by_patterns_anywhere, parent="grader"))
 fault(Bundle, "bundle-too-large", slug="zip-with-checkpoints", title="The optimizer's state is packed as well")(
     partial(packed, pack=faults.zip_everything, checkpoint=True)
@@ -46,7 +45,6 @@ fault(
     "bundle-too-large",
     slug="zip-from-inside",
     title="Files at the top of the zip, no folder",
-    words="zip-from-inside",
 )(partial(packed, pack=faults.zip_from_inside))
 control(Bundle, slug="zip-as-it-should-be", title="Packed by names below the folder")(
     partial(packed, pack=lambda at, zip_path: write_zip(zip_path, at, at.name, choose_files(at).included, {}))

@@ -82,7 +82,7 @@ def nothing_is_zero(folder: Path) -> Program:
     return program
 
 
-@fault(Program, "no-numeric-answers", "prompt-mismatch", words="prompt-mismatch")
+@fault(Program, "prompt-mismatch", "no-numeric-answers")
 def tag_left_out(folder: Path) -> Program:
     """The prompt ends without its opening tag."""
     program = knowing(folder)

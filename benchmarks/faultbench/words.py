@@ -241,6 +241,8 @@ WORDS: dict[str, dict[str, str]] = {
     "deprecated-dtype-argument": {"plain": r"torch_dtype. is deprecated"},
     "nan-score": {"plain": r"NaN"},
     "micro-batch-too-large": {"peft-doctor": r"estimate\.total_vram"},
+    # that the effective batch is another one; it speaks of memory
+    "effective-batch": {},
     "needs-more-than-grader": {},
     "answers-too-slow": {"plain": r"still running"},
 }
