@@ -60,7 +60,7 @@ def draw(content: dict[str, Any], path: Path) -> None:
         left.set_xlim(0, faults)
         right.set_xlim(0, controls * 1.35)
         left.set_title(f"{faults} faults", color=GREY, fontsize=10)
-        right.set_title(f"false alarms on {controls} healthy controls", color=GREY, fontsize=10)
+        right.set_title(f"false alarms, {controls} controls", color=GREY, fontsize=10)
         for axes in (left, right):
             axes.tick_params(length=0)
             axes.set_xticks([])

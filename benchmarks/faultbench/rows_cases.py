@@ -11,6 +11,7 @@ import faults
 import pytest
 import support
 
+from homework.base_llm import BaseLLM
 from homework.conversion_utils import make_splits
 from homework.cot import CoTModel
 from unsilent.reasoning import complaint_about
@@ -107,14 +108,12 @@ def opened_and_never_filled(folder: Path) -> Rows:
     return Rows(folder / "rft.jsonl")
 
 
-def sampled(
-    folder: Path, spoil: Callable[[Path, Any], object] = lambda path, tokenizer: None, temperature: float = 0.1
-) -> Rows:
+def sampled(folder: Path, spoil: Callable[[Path, Any], object] = lambda path, tokenizer: None) -> Rows:
     """Reasoning that a model wrote, with its record, and what can draw it again."""
     support.short_worked_examples(pytest.MonkeyPatch())  # for good: this process is the cell's own
     folder.mkdir(parents=True, exist_ok=True)
     llm = CoTModel(str(support.write_reasoning_base(folder / "base", 60)), dtype="fp32", device="cpu")
-    support.write_sampled(folder / "rft.json", llm, temperature=temperature, samples=1)
+    support.write_sampled(folder / "rft.json", llm, temperature=0.1, samples=1)
     spoil(folder / "rft.json", llm.tokenizer)
     return Rows(folder / "rft.json", sampler=lambda _: llm)
 
@@ -132,9 +131,10 @@ for _slug, _title, _forge in (
 @fault(Rows, "fabricated-reasoning")
 def another_seed(folder: Path) -> Rows:
     """Reasoning drawn from another seed than recorded."""
-    return sampled(
-        folder, lambda path, _: faults.record_other_seed(path), temperature=0.7
-    )  # at 0.1 a seed decides little
+    llm = BaseLLM(str(support.write_tiny_base(folder / "base")), dtype="fp32", device="cpu")
+    support.write_sampled(folder / "rft.json", llm)  # of an untrained model: one that is sure draws the same again
+    faults.record_other_seed(folder / "rft.json")
+    return Rows(folder / "rft.json", sampler=lambda _: llm)
 
 
 @control(Rows)
