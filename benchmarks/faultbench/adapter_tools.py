@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .file_tools import of_peft_doctor, of_trainproof, quietly
-from .plain import model_class, refuse_merged
+from .plain import model_class, refuse_others
 from .subjects import Said
 from .tool import NotApplicable
 
@@ -39,7 +39,7 @@ def peft_doctor_adapter(adapter: Adapter) -> list[Said]:
     pd = import_module("peft_doctor")
     if not adapter.path.is_dir() and adapter.path.suffix == ".zip":
         raise NotApplicable("it inspects folders")
-    refuse_merged(adapter)
+    refuse_others(adapter)
     with quietly(), tempfile.TemporaryDirectory() as folder:
         reports = [pd.check_adapter_integrity(adapter.path)]
         if list(adapter.path.glob("adapter_model*.safetensors")):
@@ -91,7 +91,7 @@ def sway_adapter(adapter: Adapter) -> list[Said]:
     """``sway check ADAPTER --base BASE``: a null adapter, and the divergence from the base."""
     if adapter.path.suffix == ".zip":
         raise NotApplicable("it takes a folder")
-    refuse_merged(adapter)
+    refuse_others(adapter)
     if not re.search("CausalLM|LMHead", model_class(adapter.base).__name__):
         raise NotApplicable("it is for causal language models")
     commands = import_module("dlm_sway.cli.commands")

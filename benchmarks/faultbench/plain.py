@@ -86,21 +86,23 @@ def model_class(base: Path) -> Any:  # noqa: ANN401 - a class of transformers
     return getattr(transformers, json.loads((base / "config.json").read_text())["architectures"][0])
 
 
-def refuse_merged(adapter: Adapter) -> None:
-    """Raise for the folder of a merged model: a tool for adapters says rightly that there is none.
+def refuse_others(adapter: Adapter) -> None:
+    """Raise for folders that hold no adapter of their own: of a merged model, or of a whole run with its checkpoints.
 
     Raises:
-        NotApplicable: It is one.
+        NotApplicable: It is one; a tool for adapters says rightly that there is none.
     """
     if (adapter.path / "model.safetensors").is_file():
         raise NotApplicable("a merged model: there is no adapter in it")
+    if list(adapter.path.glob("checkpoint-*")) and not (adapter.path / "adapter_config.json").is_file():
+        raise NotApplicable("it takes the folder of one checkpoint, not that of the run")
 
 
 def on_adapter(adapter: Adapter) -> list[Said]:
     """``PeftModel.from_pretrained(base, adapter)`` and one forward pass."""
     if adapter.path.suffix == ".zip":
         raise NotApplicable("PEFT loads folders")
-    refuse_merged(adapter)
+    refuse_others(adapter)
     with listening() as said:
         base = model_class(adapter.base).from_pretrained(adapter.base)
         model = PeftModel.from_pretrained(base, str(adapter.path)).eval()
