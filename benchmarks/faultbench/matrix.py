@@ -18,6 +18,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 RESULT, TABLE, PICTURE = RESULTS / "faultbench.json", RESULTS / "faultbench.md", RESULTS / "faultbench.svg"
 README = RESULTS.parents[1] / "README.md"
 BEGIN, END = "<!-- faultbench: written by nox -s faultbench -->", "<!-- end of faultbench -->"
+SHOWN = "![What each tool makes of the faults](benchmarks/results/faultbench.svg)"
 KINDS = {
     "Run": "Live trainings",
     "Log": "Logs of trainings",
@@ -101,10 +102,10 @@ def is_whole(content: dict[str, Any], slugs: Iterable[str]) -> bool:
 
 
 def write_readme(content: dict[str, Any]) -> None:
-    """Put the summary between its two marks in the README."""
+    """Put summary and picture between their two marks in the README."""
     before, rest = README.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n{summary(content)}\n{END}{after}")
+    README.write_text(f"{before}{BEGIN}\n{summary(content)}\n\n{SHOWN}\n{END}{after}")
 
 
 def table(content: dict[str, Any]) -> str:

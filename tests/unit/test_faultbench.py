@@ -253,7 +253,8 @@ def test_readme_has_the_summary_between_its_marks(tmp_path: Path, monkeypatch: p
     matrix.write_readme(CONTENT)
     told = matrix.README.read_text()
 
-    assert told == f"Before\n{matrix.BEGIN}\n{matrix.summary(CONTENT)}\n{matrix.END}\nAfter\n"
+    assert told == f"Before\n{matrix.BEGIN}\n{matrix.summary(CONTENT)}\n\n{matrix.SHOWN}\n{matrix.END}\nAfter\n"
+    assert (ROOT / matrix.PICTURE.relative_to(ROOT)).as_posix().endswith(matrix.SHOWN.partition("(")[2][:-1])
     assert (ROOT / "README.md").read_text().count(matrix.BEGIN) == 1
 
 
