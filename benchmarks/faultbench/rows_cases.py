@@ -108,12 +108,14 @@ def opened_and_never_filled(folder: Path) -> Rows:
     return Rows(folder / "rft.jsonl")
 
 
-def sampled(folder: Path, spoil: Callable[[Path, Any], object] = lambda path, tokenizer: None) -> Rows:
+def sampled(
+    folder: Path, spoil: Callable[[Path, Any], object] = lambda path, tokenizer: None, samples: int = 1
+) -> Rows:
     """Reasoning that a model wrote, with its record, and what can draw it again."""
     support.short_worked_examples(pytest.MonkeyPatch())  # for good: this process is the cell's own
     folder.mkdir(parents=True, exist_ok=True)
     llm = CoTModel(str(support.write_reasoning_base(folder / "base", 60)), dtype="fp32", device="cpu")
-    support.write_sampled(folder / "rft.json", llm, temperature=0.1, samples=1)
+    support.write_sampled(folder / "rft.json", llm, temperature=0.1, samples=samples)
     spoil(folder / "rft.json", llm.tokenizer)
     return Rows(folder / "rft.json", sampler=lambda _: llm)
 
@@ -123,9 +125,14 @@ for _slug, _title, _forge in (
     ("answers-patched", "The right number put behind the model's text, record forged", faults.patch_answers),
     ("row-edited", "One row edited by hand", lambda path, _: faults.edit_reasoning(path)),
     ("answer-edited", "One answer edited by hand", lambda path, _: faults.edit_answer(path)),
-    ("another-question", "One reasoning put under another question", lambda path, _: faults.ask_another_question(path)),
 ):
     fault(Rows, "fabricated-reasoning", slug=_slug, title=_title)(partial(sampled, spoil=_forge))
+
+
+@fault(Rows, "fabricated-reasoning")
+def another_question(folder: Path) -> Rows:
+    """One reasoning put under another question."""
+    return sampled(folder, lambda path, _: faults.ask_another_question(path), samples=2)
 
 
 @fault(Rows, "fabricated-reasoning")
