@@ -1,6 +1,6 @@
 """Tools that watch a training run, each used as its documentation says, at its strictest.
 
-One function for each: it takes a run that is ready (``peer_cases.Setup``), trains it under the tool, and returns what
+One function for each: it takes a run that is ready (``runs.Run``), trains it under the tool, and returns what
 the tool said and when. What a tool says on purpose without alarm (INFO, OK, advice on batch sizes and hardware) is
 left out, by a rule that stands beside the tool. Versions read: trainproof 0.22.0, guardtower 0.1.0, pytest-torch
 1.1.1, peft-doctor 0.9.2, transformers 5.23.
@@ -12,7 +12,6 @@ import contextlib
 import io
 import json
 import re
-from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -21,31 +20,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import TrainerCallback
 
+from .subjects import Said
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from peer_runs import Setup
+    from .runs import Run
 
 
-@dataclass(frozen=True)
-class Said:
-    """One alarm: the optimizer step that was being prepared or had just been taken (0: before training), the words."""
-
-    step: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A column of the matrix."""
-
-    name: str
-    package: str
-    use: str
-    watch: Callable[[Setup], list[Said]]
-
-
-def trainproof(run: Setup) -> list[Said]:
+def trainproof(run: Run) -> list[Said]:
     """Its callback with every check on, ``trainproof watch`` on the log, ``preflight`` on rows and tokenizer.
 
     Levels FAIL and WARN count, but for the warning that a tokenizer appends no end-of-text: it depends on the rows, as
@@ -83,7 +66,7 @@ def trainproof(run: Setup) -> list[Said]:
     return said
 
 
-def guardtower_callback(run: Setup) -> list[Said]:
+def guardtower_callback(run: Run) -> list[Said]:
     """``GuardtowerCallback(raise_on_error=True)`` with all checks; ERROR and WARN count."""
     gt = import_module("guardtower")
     run.trainer.add_callback(callback := gt.GuardtowerCallback(raise_on_error=True, checks="all"))
@@ -94,7 +77,7 @@ def guardtower_callback(run: Setup) -> list[Said]:
     ]
 
 
-def guardtower_monitor(run: Setup) -> list[Said]:
+def guardtower_monitor(run: Run) -> list[Said]:
     """``guardtower.monitor(model)`` around the whole training."""
     gt = import_module("guardtower")
     try:
@@ -105,7 +88,7 @@ def guardtower_monitor(run: Setup) -> list[Said]:
     return []
 
 
-def pytest_torch(run: Setup) -> list[Said]:
+def pytest_torch(run: Run) -> list[Said]:
     """Its training checks on the run's own step: ``run_training(...).assert_healthy`` and three one-batch checks.
 
     It rehearses: the Trainer's ``training_step``, clipping, optimizer and schedule are called by its runner, and it
@@ -115,7 +98,10 @@ def pytest_torch(run: Setup) -> list[Said]:
     pt = import_module("pytest_torch")
     trainer = run.trainer
     accumulation = trainer.args.gradient_accumulation_steps
-    trainer.create_optimizer_and_scheduler(trainer.args.max_steps)
+    try:
+        trainer.create_optimizer_and_scheduler(trainer.args.max_steps)
+    except AttributeError:  # torch's schedules take no optimizer whose step was replaced by a plain function
+        trainer.lr_scheduler = None
     trainer.current_gradient_accumulation_steps = accumulation
     trainer.model.train()
     loader = list(trainer.get_train_dataloader())
@@ -131,7 +117,8 @@ def pytest_torch(run: Setup) -> list[Said]:
         if trainer.args.max_grad_norm:
             torch.nn.utils.clip_grad_norm_(trainer.model.parameters(), trainer.args.max_grad_norm)
         setup.optimizer.step()
-        setup.scheduler.step()
+        if setup.scheduler is not None:
+            setup.scheduler.step()
         trainer.model.zero_grad()
         return loss
 
@@ -170,7 +157,7 @@ def pytest_torch(run: Setup) -> list[Said]:
 ADVICE = re.compile(r"memory\.|training\.(?!lr_extreme)|precision\.|dataset\.too_small")
 
 
-def peft_doctor(run: Setup) -> list[Said]:
+def peft_doctor(run: Run) -> list[Said]:
     """``diagnose_peft`` and ``audit_label_masking`` before, gradient snapshots and ``NanLossGuard`` in every step.
 
     Errors and warnings count, but for advice on sizes. Targets are judged on the model without adapter, the rest on
@@ -225,7 +212,7 @@ def peft_doctor(run: Setup) -> list[Said]:
     return said
 
 
-def underflow_overflow(run: Setup) -> list[Said]:
+def underflow_overflow(run: Run) -> list[Said]:
     """``TrainingArguments(debug="underflow_overflow")``."""
     from transformers.debug_utils import DebugOption
 
@@ -241,7 +228,7 @@ def underflow_overflow(run: Setup) -> list[Said]:
     return []
 
 
-def detect_anomaly(run: Setup) -> list[Said]:
+def detect_anomaly(run: Run) -> list[Said]:
     """``torch.autograd.detect_anomaly(check_nan=True)`` around the whole training."""
     try:
         with torch.autograd.detect_anomaly(check_nan=True):
@@ -251,41 +238,3 @@ def detect_anomaly(run: Setup) -> list[Said]:
             raise
         return [Said(run.clock.step, str(found))]
     return []
-
-
-def unsilent(run: Setup) -> list[Said]:
-    """``TrainingGuard().attach(trainer)``; findings that do not stop the run count too."""
-    from unsilent import FailureFound, TrainingGuard
-
-    guard = TrainingGuard().attach(run.trainer)
-    try:
-        run.trainer.train()
-    except FailureFound as found:
-        return [Said(found.step, str(found))]
-    return [Said(one.step or 0, f"[{one.slug}] {one.message}") for one in guard.report.findings]
-
-
-def nothing(run: Setup) -> list[Said]:
-    """The Trainer alone: what a person would see in the log."""
-    run.trainer.train()
-    return []
-
-
-def load() -> None:
-    """Import every tool once, before the processes of the cells are forked."""
-    for name in ("guardtower.integrations.huggingface", "peft_doctor", "pytest_torch.training_loop", "trainproof.epoch",
-                 "trainproof.integrations.hf", "unsilent.guard"):  # fmt: skip
-        with contextlib.suppress(ImportError):
-            import_module(name)
-
-
-TOOLS = (
-    Tool("unsilent", "unsilent", "TrainingGuard().attach(trainer)", unsilent),
-    Tool("trainproof", "trainproof", "callback with all checks, watch, preflight", trainproof),
-    Tool("guardtower", "guardtower", "GuardtowerCallback(raise_on_error=True)", guardtower_callback),
-    Tool("guardtower.monitor", "guardtower", "monitor(model)", guardtower_monitor),
-    Tool("pytest-torch", "pytest-torch", "run_training and one-batch checks", pytest_torch),
-    Tool("peft-doctor", "peft-doctor", "diagnosis, label audit, gradient snapshots, loss guard", peft_doctor),
-    Tool("underflow_overflow", "transformers", 'TrainingArguments(debug="underflow_overflow")', underflow_overflow),
-    Tool("detect_anomaly", "torch", "torch.autograd.detect_anomaly()", detect_anomaly),
-)

@@ -1,7 +1,7 @@
 """What every run of the comparison with other tools is made of: model, adapter, rows, Trainer, and a clock.
 
 A run is what anybody writes: a small Llama, a LoRA adapter of rank 4, transformers' Trainer, twelve steps of four rows.
-``peer_cases.py`` breaks it, ``peer_tools.py`` watches it, ``peers.py`` compares.
+``run_cases.py`` breaks it, ``run_tools.py`` watches it.
 
 The model is a little wider than that of the tests, so that the adapter's share of the weights (7%) is one that rules
 about "too many trainable parameters" accept; alpha 64 lets it learn at 1e-3, which rules about learning rates accept.
@@ -50,7 +50,7 @@ class Clock(TrainerCallback):  # type: ignore[misc] # transformers' base class i
 
 
 @dataclass
-class Setup:
+class Run:
     """A run that is ready to start, and what its author knows of it."""
 
     trainer: Any
@@ -114,7 +114,7 @@ def setup(  # noqa: PLR0913 - each is one thing that a case changes
     optimizer: Any = None,  # noqa: ANN401
     fresh_base: Callable[[], Any] = base_model,
     **arguments: Any,  # noqa: ANN401 - fields of TrainingArguments
-) -> Setup:
+) -> Run:
     """A plain Trainer; the healthy run is the one without any argument."""
     model = adapted() if model is None else model
     rows = trainers.tokenized_rows(STEPS * 4) if rows is None else rows
@@ -141,7 +141,7 @@ def setup(  # noqa: PLR0913 - each is one thing that a case changes
         optimizers=(optimizer, None),
         callbacks=[clock := Clock()],
     )
-    return Setup(trainer, model.config_as_written, rows, clock, fresh_base)
+    return Run(trainer, model.config_as_written, rows, clock, fresh_base)
 
 
 def as_dictionary(collate: Any) -> Any:  # noqa: ANN401 - a collator

@@ -1,0 +1,165 @@
+"""One cell of the matrix: a case is built and shown to a tool, in a process of its own with a time limit.
+
+The process is forked from one that has imported everything. What a tool raises without meaning to is a crash, with its
+words; what it does not apply to is a reason.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import signal
+import tempfile
+import time
+import traceback
+import warnings
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .subjects import Said
+from .tool import NotApplicable
+from .words import WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from multiprocessing.connection import Connection
+
+    from .registry import Case
+    from .tool import Tool
+
+TIME_LIMIT = 120.0  # seconds for one cell; most take one
+KEPT = 12  # alarms of one cell that are stored
+LENGTH, SHORT = 2500, 400  # characters of an alarm that names the cause, and of any other
+OF_THE_RUN = "the training itself raised"
+LIBRARIES = ("transformers", "torch")  # whose switches are tools too
+
+
+def version(name: str) -> str:
+    """Of a package; ours is that of the checkout."""
+    if name == "unsilent":
+        from unsilent import __version__
+
+        return __version__
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def cell(tool: Tool, case: Case) -> dict[str, Any]:
+    """What a tool says of a case, and what that is worth."""
+    if version(tool.package) == "not installed":
+        return {"cell": "-", "reason": f"{tool.package} is not installed"}
+    if reason := tool.reason(case.kind):
+        return {"cell": "-", "reason": reason}
+    started = time.monotonic()
+    answer = run(tool, case)
+    seconds = round(time.monotonic() - started, 1)
+    if "reason" in answer:
+        return {"cell": "-", "reason": answer["reason"], "seconds": seconds}
+    if "crash" in answer:
+        return {"cell": "crashed", "crash": answer["crash"], "seconds": seconds}
+    said = [Said(*one) for one in answer["said"]]
+    naming = [one for one in said if judge(tool, case, [one]).startswith("cause")]
+    others = [one for one in said if one not in naming]
+    kept = [[one.step, one.text[:LENGTH]] for one in naming[:KEPT]]
+    kept += [[one.step, one.text[:SHORT]] for one in others[: KEPT - len(kept)]]
+    made: dict[str, Any] = {"cell": judge(tool, case, said), "said": kept, "seconds": seconds}
+    more: dict[str, Any] = answer.get("more", {})
+    return made | more
+
+
+def judge(tool: Tool, case: Case, said: Sequence[Said]) -> str:
+    """Judge by the earliest alarm that names the cause, else by the earliest alarm."""
+    first = min((one.step for one in said), default=None)
+    if case.healthy:
+        return "quiet" if first is None else f"false alarm @{first}"
+    words = WORDS.get(case.words, {}).get(tool.name)
+    if words is None and tool.name == "unsilent":
+        words = r"\A\[(" + "|".join(case.causes) + r")\]"
+    heard = WORDS.get(case.words, {}).get("plain")  # an exception of the training is heard under every tool
+    named = [
+        one.step
+        for one in said
+        for pattern in (words, heard if one.text.startswith(OF_THE_RUN) else None)
+        if pattern and re.search(pattern, one.text, re.IGNORECASE | re.DOTALL)
+    ]
+    if named:
+        return f"cause @{min(named)}"
+    return "missed" if first is None else f"symptom @{first}"
+
+
+def judged_again(tool: Tool, case: Case, stored: dict[str, Any]) -> dict[str, Any]:
+    """A stored cell under the words as they are now; what was said is as it was."""
+    if "said" not in stored:
+        return stored
+    return stored | {"cell": judge(tool, case, [Said(*one) for one in stored["said"]])}
+
+
+def run(tool: Tool, case: Case) -> dict[str, Any]:
+    """In a process of its own: what was said, the reason why there is nothing, or how it crashed."""
+    fork = multiprocessing.get_context("fork")
+    here, there = fork.Pipe(duplex=False)
+    with tempfile.TemporaryDirectory(prefix="faultbench-") as folder:
+        process = fork.Process(target=work, args=(tool, case, Path(folder), there))
+        process.start()
+        there.close()
+        try:
+            answer: dict[str, Any] = (
+                here.recv() if here.poll(TIME_LIMIT) else {"crash": f"it took more than {TIME_LIMIT:g} s"}
+            )
+        except EOFError:
+            answer = {"crash": "its process ended without an answer"}
+        if process.is_alive():
+            try:
+                os.killpg(process.pid or 0, signal.SIGKILL)  # and whatever it has started
+            except (ProcessLookupError, PermissionError):
+                process.kill()
+        process.join()
+    return answer
+
+
+def work(tool: Tool, case: Case, folder: Path, answer: Connection) -> None:
+    """Build the subject, apply the tool, send what was said; in the process of the cell."""
+    os.setpgrp()
+    warnings.simplefilter("ignore")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    try:
+        subject = case.build(folder)
+    except Exception as error:  # noqa: BLE001 - a case that cannot be built is our own fault, and must be seen
+        answer.send({"crash": f"the case could not be built: {_words(error)}"})
+        os._exit(0)
+    try:
+        said = list({(one.step, one.text): None for one in tool.ways[case.kind](subject)})  # each once
+        more = {"log": _log(subject)} if tool.name == "plain" and hasattr(subject, "trainer") else {}
+        answer.send({"said": said, "more": more})
+    except NotApplicable as why:
+        answer.send({"reason": str(why)})
+    except Exception as error:  # noqa: BLE001 - whatever a tool raises without meaning to
+        if _is_of_the_run(error, tool):
+            answer.send({"said": [(subject.clock.step, f"{OF_THE_RUN} {_words(error)}")]})
+        else:
+            answer.send({"crash": _words(error)})
+    os._exit(0)  # no handlers of the parent's
+
+
+def _is_of_the_run(error: Exception, tool: Tool) -> bool:
+    """Whether the training itself raised it, with no code of the tool below the Trainer's: anybody would hear it."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    below = [place for place, file in enumerate(files) if file.endswith("transformers/trainer.py")]
+    owner = f"/{tool.package.replace('-', '_')}/"
+    return bool(below) and not any(owner in file for file in files[below[0] :] if tool.package not in LIBRARIES)
+
+
+def _words(error: Exception) -> str:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {str(error)[:SHORT]} ({Path(where.filename).name}:{where.lineno})"
+
+
+def _log(run: Any) -> dict[str, list[str]]:  # noqa: ANN401 - a live run
+    records = [one for one in run.trainer.state.log_history if "loss" in one and "grad_norm" in one]
+    return {name: [f"{float(one[name]):.4g}" for one in records] for name in ("loss", "grad_norm")}

@@ -1,0 +1,97 @@
+"""Every column of the matrix: ours, seven other tools in eight ways, two switches of torch and transformers, and none.
+
+Why a tool is not applied to a kind of subject stands beside it, in words that end up below the matrix.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from importlib import import_module
+
+from . import adapter_tools as of_adapters
+from . import file_tools as of_files
+from . import ours, run_tools
+from .plain import make_plain
+from .runs import Run
+from .subjects import Adapter, Bundle, Checkpoints, Function, Log, Package, Plan, Program, Rows, Source
+from .tool import Tool
+
+WATCHES = "it watches a training, and there is none"
+OURS = dataclasses.replace(ours.OURS, ways={Run: ours.on_run, **ours.OURS.ways})
+PEFT_DOCTOR = Tool(
+    "peft-doctor",
+    "peft-doctor",
+    {
+        Run: run_tools.peft_doctor,
+        Log: of_files.peft_doctor_log,
+        Adapter: of_adapters.peft_doctor_adapter,
+        Rows: of_files.peft_doctor_rows,
+        Source: of_files.peft_doctor_source,
+        Plan: of_files.peft_doctor_plan,
+        Checkpoints: of_files.peft_doctor_checkpoints,
+    },
+    "it reads files and settings, and calls no program",
+)
+TRAINPROOF = Tool(
+    "trainproof",
+    "trainproof",
+    {
+        Run: run_tools.trainproof,
+        Log: of_files.trainproof_log,
+        Rows: of_files.trainproof_rows,
+        Adapter: of_adapters.trainproof_adapter,
+    },
+    "it reads rows, logs and torch archives",
+)
+PYTEST_TORCH = Tool(
+    "pytest-torch",
+    "pytest-torch",
+    {Run: run_tools.pytest_torch, Program: of_files.pytest_torch_program},
+    "it tests modules and training steps in memory",
+)
+TOOLS = (
+    OURS,
+    TRAINPROOF,
+    Tool("guardtower", "guardtower", {Run: run_tools.guardtower_callback}, WATCHES),
+    Tool("guardtower.monitor", "guardtower", {Run: run_tools.guardtower_monitor}, WATCHES),
+    PYTEST_TORCH,
+    PEFT_DOCTOR,
+    Tool(
+        "finetune-doctor",
+        "finetune-doctor",
+        {Run: of_files.finetune_doctor_run, Log: of_files.finetune_doctor_log},
+        "it reads the history of a run",
+    ),
+    Tool(
+        "deltalint",
+        "deltalint",
+        {Adapter: of_adapters.deltalint_adapter},
+        "it compares an adapter with its merged model",
+    ),
+    Tool("dlm-sway", "dlm-sway", {Adapter: of_adapters.sway_adapter}, "it loads a base and an adapter from disk"),
+    Tool(
+        "picklescan",
+        "picklescan",
+        {
+            Adapter: of_adapters.picklescan_adapter,
+            Bundle: of_adapters.picklescan_bundle,
+            Package: of_adapters.picklescan_package,
+        },
+        "it scans files that may hold pickles",
+    ),
+    Tool("underflow_overflow", "transformers", {Run: run_tools.underflow_overflow}, WATCHES),
+    Tool("detect_anomaly", "torch", {Run: run_tools.detect_anomaly}, WATCHES),
+    make_plain(Run),
+)
+KINDS = (Run, Log, Adapter, Program, Rows, Function, Plan, Bundle, Package, Source, Checkpoints)
+
+
+def load() -> None:
+    """Import every tool once, before the processes of the cells are forked."""
+    for name in (
+        "deltalint", "dlm_sway.cli.commands", "finetune_doctor", "guardtower.integrations.huggingface", "peft_doctor",
+        "picklescan.scanner", "pytest_torch.training_loop", "trainproof.epoch", "trainproof.integrations.hf",
+    ):  # fmt: skip
+        with contextlib.suppress(ImportError):
+            import_module(name)

@@ -1,0 +1,272 @@
+"""The fault benchmark covers what is broken anywhere, judges by one yardstick, and writes down what it measured."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import faults
+import pytest
+from adapter_kinds import KINDS as ADAPTERS
+from faultbench import cells, matrix, picture, tools, wiring_cases
+from faultbench.cases import CASES
+from faultbench.registry import Case, fault
+from faultbench.subjects import Adapter, Bundle, Rows, Said, Source
+from faultbench.tool import NotApplicable, Tool
+from faultbench.words import WORDS
+
+from unsilent.failures import FAILURES
+
+ROOT = Path(__file__).parents[2]
+# Rows that no subject can show by itself yet; they leave this list with their checks.
+WAITING = {"resume-mismatch", "ranks-disagree"}
+# The healthy controls that must never raise a finding, each by a case that holds it.
+CONTROLS = [
+    "plain", "bf16", "bf16-base", "log-of-a-scaler", "accumulation", "rough-start", "warm-up", "memorising", "cosine",
+    "dropout", "one-row-masked", "dora", "rslora", "modules-to-save", "targets-by-name", "rank-pattern", "two-adapters",
+    "adapter-merged",
+]  # fmt: skip
+
+
+def calls_in(path: Path) -> dict[str, set[str]]:
+    """For each function of a module the names that it calls, as ``faults.name`` or plainly."""
+    tree = ast.parse(path.read_text())
+    return {
+        node.name: {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def test_every_injector_has_a_case() -> None:
+    """Each function of tests/faults.py is used by a case, or by an injector that is; those that wait may wait."""
+    injectors = calls_in(ROOT / "tests" / "faults.py")
+    text = "".join(path.read_text() for path in (ROOT / "benchmarks" / "faultbench").glob("*.py"))
+    used = {name for name in injectors if re.search(rf"\bfaults\.{name}\b", text)}
+    used |= {called for name in used for called in injectors[name]}
+    waiting = {name for name in injectors if str(getattr(faults, name).__doc__)[1:].partition("]")[0] in WAITING}
+
+    assert set(injectors) - used - waiting == set()
+
+
+def test_every_row_of_the_catalogue_has_a_case() -> None:
+    """Each failure that is checked for is the first cause of a fault, and no case is about a row that is not there."""
+    first = {case.causes[0] for case in CASES.values() if case.causes}
+    named = {cause for case in CASES.values() for cause in case.causes}
+
+    assert set(FAILURES) - first - WAITING == set()
+    assert named <= set(FAILURES)
+
+
+def test_every_healthy_control_has_a_case() -> None:
+    """The list of what must stay quiet, and every kind of adapter."""
+    titles = {case.title for case in CASES.values() if case.healthy}
+
+    assert [slug for slug in CONTROLS if slug not in CASES or not CASES[slug].healthy] == []
+    assert {f"Healthy adapter: {name}" for name in ADAPTERS} <= titles
+
+
+def test_public_issues_are_linked() -> None:
+    """At least ten are of transformers, peft and trl, each with its number and address."""
+    issues = [case for case in CASES.values() if case.issue]
+    near = [case for case in issues if re.match(r"huggingface/(transformers|peft|trl)#\d+$", case.issue)]
+
+    assert len(near) >= 10
+    assert all(case.link == f"https://github.com/{case.issue.replace('#', '/issues/')}" for case in issues)
+
+
+def test_words_belong_to_cases_and_tools() -> None:
+    """No line of the table is left over, and each is a regular expression."""
+    names = {tool.name for tool in tools.TOOLS}
+
+    assert set(WORDS) - {case.words for case in CASES.values()} == set()
+    assert [case.slug for case in CASES.values() if case.words not in {*WORDS, *case.causes[:1], ""}] == []
+    assert {name for row in WORDS.values() for name in row} <= names
+    assert all(re.compile(words) for row in WORDS.values() for words in row.values())
+
+
+@pytest.mark.parametrize("tool", tools.TOOLS, ids=lambda tool: str(tool.name))
+def test_tool_says_how_it_is_applied_or_why_not(tool: Tool) -> None:
+    """For every kind of subject a call or a reason, and all kinds of the cases are known."""
+    assert all(bool(tool.reason(kind)) != (kind in tool.ways) for kind in tools.KINDS)
+    assert all(way.__doc__ for way in tool.ways.values())
+    assert {case.kind for case in CASES.values()} <= set(tools.KINDS)
+
+
+def test_names_of_cases_are_taken_once() -> None:
+    """A second case of the same name is refused."""
+    with pytest.raises(ValueError, match="a new name for a case, but got 'plain' twice"):
+        fault(Source, slug="plain", title="Again")(lambda folder: folder)
+
+
+@pytest.mark.parametrize(
+    ("slug", "kind"),
+    [("untrained", Adapter), ("zip-emptied", Bundle), ("tags-left-out", Rows), ("code-padding-side", Source)],
+)
+def test_case_builds_what_it_says(slug: str, kind: type, tmp_path: Path) -> None:
+    """A case builds a subject of its kind below the folder it is given."""
+    assert isinstance(CASES[slug].build(tmp_path), kind)
+    assert CASES[slug].kind is kind
+    assert list(tmp_path.iterdir())
+
+
+def test_case_without_marks_says_nothing_of_the_fault(tmp_path: Path) -> None:
+    """The marks of what is expected are taken out of source code before anybody reads it."""
+    CASES["code-padding-side"].build(tmp_path)
+
+    assert "# <-" not in (tmp_path / "sft.py").read_text()
+
+
+CAUSE = Case("x", "X", Source, lambda folder: folder, ("lr-zero",), "lr-zero")
+HEALTHY = Case("y", "Y", Source, lambda folder: folder)
+
+
+@pytest.mark.parametrize(
+    ("case", "name", "said", "expected"),
+    [
+        (CAUSE, "unsilent", [Said(0, "[lr-zero] Expected ...")], "cause @0"),
+        (CAUSE, "unsilent", [Said(0, "[weights-unchanged] Seen with it: [lr-zero]")], "symptom @0"),
+        (CAUSE, "trainproof", [Said(10, "FAIL TP-DEAD-RUN"), Said(12, "FAIL TP-ZERO-LR")], "cause @12"),
+        (CAUSE, "picklescan", [Said(3, "anything")], "symptom @3"),
+        (CAUSE, "unsilent", [], "missed"),
+        (HEALTHY, "unsilent", [], "quiet"),
+        (HEALTHY, "trainproof", [Said(4, "WARN TP-GRAD-SPIKE")], "false alarm @4"),
+    ],
+)
+def test_alarms_are_judged_by_their_words(case: Case, name: str, said: list[Said], expected: str) -> None:
+    """The earliest alarm that names the cause counts, else the earliest alarm; on a healthy subject any."""
+    tool = next(tool for tool in tools.TOOLS if tool.name == name)
+
+    assert cells.judge(tool, case, said) == expected
+
+
+def answering(folder: Path) -> list[Said]:
+    """An alarm that tells of the process it is in."""
+    return [Said(2, f"in {folder.name}")]
+
+
+def refusing(_: Path) -> list[Said]:
+    """Not this one."""
+    raise NotApplicable("it has no legs")
+
+
+def crashing(_: Path) -> list[Said]:
+    """As tools do."""
+    raise RuntimeError("boom")
+
+
+@pytest.mark.parametrize(
+    ("way", "expected"),
+    [
+        (answering, {"cell": "symptom @2"}),
+        (refusing, {"cell": "-", "reason": "it has no legs"}),
+        (crashing, {"cell": "crashed"}),
+    ],
+)
+def test_cell_is_a_process_of_its_own(way: Any, expected: dict[str, str]) -> None:  # noqa: ANN401 - a function
+    """What a tool says, refuses or raises comes back from the process; nothing of it is left here."""
+    made = cells.cell(Tool("ours", "unsilent", {Source: way}, "no"), CAUSE)
+
+    assert expected.items() <= made.items()
+    assert made.get("crash", "RuntimeError: boom").startswith("RuntimeError: boom")
+
+
+def test_cell_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tool that does not come back is ended, and that is told."""
+    monkeypatch.setattr(cells, "TIME_LIMIT", 0.5)
+    made = cells.cell(
+        Tool("ours", "unsilent", {Source: lambda _: [Said(one, "") for one in iter(int, 1)]}, "no"), CAUSE
+    )
+
+    assert made["crash"] == "it took more than 0.5 s"
+
+
+def test_tool_that_is_not_installed_says_so() -> None:
+    """One that fails to install is a row of reasons."""
+    made = cells.cell(Tool("x", "no-such-package", {Source: answering}, "no"), CAUSE)
+
+    assert made == {"cell": "-", "reason": "no-such-package is not installed"}
+
+
+def row(kind: str, healthy: bool, **made: str) -> dict[str, Any]:  # noqa: FBT001 - a field
+    """A row as it is stored."""
+    return {"title": "T", "kind": kind, "healthy": healthy, "issue": "", "link": "", "causes": [],
+            "cells": {name: {"cell": one} for name, one in made.items()}}  # fmt: skip
+
+
+CONTENT = {
+    "machine": "a machine",
+    "commit": "abc",
+    "versions": {"unsilent": "1", "torch": "2"},
+    "tools": {
+        "unsilent": {"Run": "attach", "Source": "read"},
+        "detect_anomaly": {"Run": "around", "Source": "not applied: no"},
+    },
+    "cases": {
+        "one": row("Run", False, unsilent="cause @1", detect_anomaly="missed"),
+        "two": row("Run", True, unsilent="quiet", detect_anomaly="false alarm @3"),
+        "three": row("Source", False, unsilent="symptom @0", detect_anomaly="-"),
+    },
+}
+
+
+def test_summary_counts_what_was_measured() -> None:
+    """Causes, symptoms, misses, crashes, what a tool was not applied to, and false alarms."""
+    lines = matrix.summary(CONTENT).splitlines()
+
+    assert lines[2] == "| unsilent 1 | 1 | 1 | 0 | 0 | 0 | 0 of 1 |"
+    assert lines[3] == "| detect_anomaly 2 | 0 | 0 | 1 | 0 | 1 | 1 of 1 |"
+
+
+def test_table_leaves_out_columns_that_apply_to_nothing() -> None:
+    """A section for each kind, with the reasons below it."""
+    told = matrix.table(CONTENT)
+
+    assert "| | unsilent | detect_anomaly |" in told
+    assert "| | unsilent |\n" in told
+    assert "- detect_anomaly: not applied: no" in told
+    assert "**false alarm @3**" in told
+
+
+def test_picture_is_small(tmp_path: Path) -> None:
+    """An SVG that a README can carry."""
+    picture.draw(CONTENT, tmp_path / "a.svg")
+
+    assert 1_000 < (tmp_path / "a.svg").stat().st_size < 150_000
+
+
+def test_result_is_stored_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is stored comes back; where nothing is stored there is nothing."""
+    monkeypatch.setattr(matrix, "RESULT", tmp_path / "a.json")
+    before = matrix.read()
+    matrix.store(CONTENT)
+
+    assert (before, matrix.read()) == (None, CONTENT)
+
+
+def test_readme_has_the_summary_between_its_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands there is replaced, and nothing else."""
+    monkeypatch.setattr(matrix, "README", tmp_path / "README.md")
+    matrix.README.write_text(f"Before\n{matrix.BEGIN}\nold\n{matrix.END}\nAfter\n")
+    matrix.write_readme(CONTENT)
+    told = matrix.README.read_text()
+
+    assert told == f"Before\n{matrix.BEGIN}\n{matrix.summary(CONTENT)}\n\n{matrix.SHOWN}\n{matrix.END}\nAfter\n"
+    assert (ROOT / matrix.PICTURE.relative_to(ROOT)).as_posix().endswith(matrix.SHOWN.partition("(")[2][:-1])
+    assert (ROOT / "README.md").read_text().count(matrix.BEGIN) == 1
+
+
+def test_part_of_the_matrix_is_not_the_whole() -> None:
+    """Every tool must have been shown every case."""
+    assert matrix.is_whole(CONTENT, ["one", "three"])
+    assert not matrix.is_whole(CONTENT, ["one", "four"])
+
+
+def test_run_is_trained_by_nobody_before_a_tool(tmp_path: Path) -> None:
+    """A live run is ready and has not taken a step."""
+    run = wiring_cases.rows_cut(tmp_path)
+
+    assert run.trainer.state.global_step == 0
+    assert run.clock.step == 0
