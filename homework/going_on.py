@@ -7,7 +7,6 @@ asks the model hub. A signal that ends the process is noted, and obeyed after th
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from transformers import Trainer, TrainerCallback
 
 from unsilent.termination import note_signals
 
-from .saved_steps import SavedStep, find_saved, folder_of, seal_step
+from .saved_steps import SavedStep, find_saved, folder_of, remove_saved, seal_step
 
 if TYPE_CHECKING:
     from unsilent.termination import Told
@@ -42,7 +41,7 @@ class ResumableTrainer(Trainer):  # type: ignore[misc] # transformers' base clas
         problem: Exception | None = None
         try:
             super()._save_checkpoint(*args, **kwargs)
-        except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors say so that the disk is full
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # no room, or something lies in its place
             problem = error
         self.accelerator.wait_for_everyone()
         if not self.args.should_save:
@@ -53,7 +52,7 @@ class ResumableTrainer(Trainer):  # type: ignore[misc] # transformers' base clas
         except OSError as error:
             problem = error
         if problem is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_saved(folder)
             words = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
             print(f"checkpoint:  none of step {saved.step} could be written ({words}); training goes on", flush=True)
 

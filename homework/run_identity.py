@@ -1,9 +1,10 @@
 """What makes a run the same run, so that one can go on where another has stopped.
 
 Everything that changes the trajectory: the rows as the model sees them, the frozen base, the precision, the batch, the
-seed, and the options of the optimizer. Not where the adapter goes, how often something is logged or saved. Chosen
-values count, not how they came to be chosen: ``--precision fp32`` and the automatic choice of fp32 are the same run.
-Versions and the device are circumstances: they may change the last bits of a number, and are said, never refused.
+seed, the adapter, and the options of the optimizer. Not where the adapter goes, how often something is logged or saved,
+nor how the file of the rows is written. Chosen values count, not how they came to be chosen: ``--precision fp32`` and
+the automatic choice of fp32 are the same run. Versions and the device are circumstances: they may change the last bits
+of a number, and are said, never refused.
 """
 
 from __future__ import annotations
@@ -33,40 +34,48 @@ if TYPE_CHECKING:
 # Options that leave the trajectory alone, and those whose outcome stands under another name below.
 LEFT_OUT = {
     *("output_dir", "overwrite", "resume", "save_steps", "logging_steps", "unproven"),
+    *("gradient_checkpointing", "max_length"),  # memory alone; a longer row is an error, never cut
     *("checkpoint", "precision", "base_dtype", "use_fp32_for_training", "micro_batch_size", "effective_batch"),
 }
 SHOWN = 12  # characters of a hash that a message shows
 
 
-def identify(  # noqa: PLR0913, PLR0917 - all that a run chose
+def identify(
     config: TrainingConfig,
     llm: BaseLLM,
     items: TokenizedDataset,
     precision: Precision,
     batch: BatchPlan,
-    data: Dataset,
 ) -> dict[str, Any]:
     """Say what makes this run the one it is, in plain JSON, each value under a name that a message can use."""
-    options = {name: value for name, value in dataclasses.asdict(config).items() if name not in LEFT_OUT}
+    left_out = LEFT_OUT if llm.device.type == "cuda" else LEFT_OUT | {"tf32"}
+    options = {name: value for name, value in dataclasses.asdict(config).items() if name not in left_out}
+    lora = llm.model.peft_config["default"]
     return {
         **options,
         "prompt format": type(llm).__name__,
-        "data file": sha256_of(data.path),
         "base model": llm.checkpoint.name,
         "weights of the base": _hash_frozen(llm.model),
         "precision": precision.name,
         "dtype of the base": precision.base_dtype,
         "rows a step": batch.effective_batch,
         "processes": batch.processes,
+        "alpha of the adapter": lora.lora_alpha,
+        "dropout of the adapter": lora.lora_dropout,
+        "modules of the adapter": sorted({name.rpartition(".")[2] for name in lora.target_modules}),
         "tokenized rows": _hash_items(items),
     }
 
 
-def describe_circumstances(llm: BaseLLM) -> dict[str, Any]:
-    """When, by which command, from which commit, with which versions and on what device a run has begun."""
+def describe_circumstances(llm: BaseLLM, data: Dataset) -> dict[str, Any]:
+    """When, by which command, from which commit and file, with which versions and on what device a run has begun."""
     described = describe_run(PACKAGE)
     versions: Any = described["versions"]
-    return {**described, "versions": {**versions, "device": describe_device(llm.device).words}}
+    return {
+        **described,
+        "data file": sha256_of(data.path),
+        "versions": {**versions, "device": describe_device(llm.device).words},
+    }
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ as that says. Knows files alone, no Trainer: what is in them is the business of 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ def seal_step(saved: SavedStep) -> None:
     replace_file(saved.folder / COMPLETE, json.dumps(content, indent=2).encode())
     sync(saved.folder.parent)
     for path in _by_step(saved.folder.parent)[KEPT:]:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_saved(path)
 
 
 def find_saved(run: Path) -> tuple[SavedStep | None, dict[Path, str]]:
@@ -88,6 +89,15 @@ def find_saved(run: Path) -> tuple[SavedStep | None, dict[Path, str]]:
             return found, passed_over
         passed_over[path] = found
     return None, passed_over
+
+
+def remove_saved(path: Path) -> None:
+    """Remove a checkpoint, or what lies in its place; what cannot be removed stays, and does no harm."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _by_step(run: Path) -> list[Path]:

@@ -206,14 +206,16 @@ def _prepare(  # noqa: PLR0913, PLR0917 - what train takes, and where it goes
 
 def _begin(job: Job, run: UnfinishedRun) -> None:
     """Write down what makes it this run, or make sure that what goes on is the same one."""
-    identity = identify(job.config, job.llm, job.items, job.precision, job.batch, job.data)
-    run.begin(identity, describe_circumstances(job.llm))
+    identity = identify(job.config, job.llm, job.items, job.precision, job.batch)
+    run.begin(identity, describe_circumstances(job.llm, job.data))
 
 
 def _conclude(job: Job, run: UnfinishedRun, attempt: Run) -> TrainingResult:
     """Judge what was trained, and save it; or keep what a check has stopped."""
     trainer, llm, rows = attempt.trainer, job.llm, job.batch.effective_batch
     log = [record for record in trainer.state.log_history if "loss" in record]
+    if attempt.stop:
+        run.refuse_at(trainer.state.global_step, attempt.stop)
     before, steps = run.saved.step if run.saved else 0, trainer.state.global_step
     took = consumed(job.items.items[before * rows :], (steps - before) * rows, attempt.seconds, llm.device)
     _announce({"speed": took.words})

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from .adapter_files import CHECKPOINT, weights_in
 from .errors import OutputRefused, RunRefused, TrainingFailed
 from .replacing import replace_file
 from .run_identity import differences
-from .saved_steps import find_saved
+from .saved_steps import find_saved, remove_saved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,6 +35,7 @@ RUN = "run.json"
 LOCK = "lock"
 PART = re.compile(rf"\.{re.escape(RUN)}\.\d+\.new")  # while ``replace_file`` writes it
 SCHEMA_VERSION = 1
+RESUME_MISMATCH = "resume-mismatch"
 
 
 def unfinished_beside(output: Path) -> Path:
@@ -65,6 +65,7 @@ class UnfinishedRun:
         self._resume = resume
         self._leads = leads
         self._begun = False
+        self._before: dict[str, Any] | None = None
         self._lock: filelock.BaseFileLock | None = None
         if not leads:
             return
@@ -111,7 +112,7 @@ class UnfinishedRun:
         if not self._leads:
             return
         content = {"schema_version": SCHEMA_VERSION, **circumstances, "identity": dict(identity), "resumed": []}
-        before = self._read() if self._resume else None
+        before = self._before = self._read() if self._resume else None
         if before is not None:
             self._must_be_same(before["identity"], identity)
             self._go_on(before["versions"], content["versions"])
@@ -135,6 +136,26 @@ class UnfinishedRun:
                 action="make room, or choose another --output_dir",
             ) from error
         self._begun = True
+
+    def refuse_at(self, step: int, stop: FailureFound) -> None:
+        """Leave a run that was to go on as it was, where a check has stopped it before it took a step.
+
+        What is wrong then came with the resume, and not with the run: its checkpoints are as good as before.
+
+        Raises:
+            RunRefused: So it is.
+        """
+        is_other = stop.failure.slug == RESUME_MISMATCH
+        if self._before is None or not (is_other or (self.saved and step == self.saved.step)):
+            return
+        with contextlib.suppress(OSError):  # then it says of itself that it went on once more
+            replace_file(self.folder / RUN, json.dumps(self._before, indent=2).encode())
+        raise RunRefused(
+            expected=f"a run that goes on from {self.saved or 'its beginning'}",
+            got=f"one that a check stops there [{stop.failure.slug}]: {stop.outcome.message.rstrip('.')}",
+            where=str(self.folder),
+            action="nothing of the run was lost: put right what has changed since, or begin anew with --overwrite",
+        ) from stop
 
     def follow(self) -> None:
         """In a process that does not lead: find what the leading one goes on from, once it has begun."""
@@ -222,7 +243,7 @@ class UnfinishedRun:
         self.saved, torn = find_saved(self.folder)
         for path, reason in torn.items():
             print(f"resume:      {path.name} is passed over: {reason}", flush=True)
-            shutil.rmtree(path, ignore_errors=True)
+            remove_saved(path)
         print(f"resume:      {f'from {self.saved}' if self.saved else 'no whole checkpoint: from step 0'}", flush=True)
         if changed := differences(before, now):
             print(f"note:        {changed}: the last bits of numbers may differ", flush=True)
@@ -231,7 +252,7 @@ class UnfinishedRun:
         """Remove what a run has put there, and nothing else; ``run.json`` last, by which it is known as a run."""
         for path in self.folder.iterdir():
             if CHECKPOINT.fullmatch(path.name):
-                shutil.rmtree(path, ignore_errors=True)
+                remove_saved(path)
             elif PART.fullmatch(path.name):
                 path.unlink(missing_ok=True)
         (self.folder / RUN).unlink(missing_ok=True)
@@ -242,7 +263,7 @@ def claim_run(output: Path, *, resume: bool, overwrite: bool, leads: bool = True
     """Hold the place where the run of an adapter is kept, while it goes on.
 
     What was kept goes away when the block ends by itself, or with a run that a check has stopped or that has failed:
-    going on would end there again. It stays when anything else ends the block.
+    going on would end there again. It stays when anything else ends the block, as a resume that is refused.
 
     Args:
         output: Where the adapter will be.

@@ -20,7 +20,7 @@ from transformers import Trainer
 
 from homework import going_on, training
 from homework.adapter_files import read_manifest
-from homework.errors import TrainingFailed
+from homework.errors import RunRefused, TrainingFailed
 from homework.unfinished import claim_run
 from unsilent.outcome import FailureFound, failed
 from unsilent.termination import Told
@@ -256,6 +256,40 @@ def test_run_that_failed_is_not_kept(
 
     assert kept(tmp_path / "out") == []
     assert (tmp_path / "out").exists() == bool(found)
+
+
+def test_resume_that_is_stopped_at_once_loses_nothing(tiny_base: Path, whole: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    """[resume-mismatch] The checkpoints stay, nothing is written as stopped, and the run can go on."""
+
+    def stop() -> None:
+        raise FailureFound(failed("resume-mismatch", "wiring", "Expected the same run, but got another.", {"step": 50}))
+
+    train_killed(tiny_base, tmp_path / "out", 5)
+    before = kept(tmp_path / "out")
+    with killed_runs.about_to(4, IN_STEP[0], stop), pytest.raises(RunRefused, match="nothing of the run was lost"):
+        train(tiny_base, tmp_path / "out", resume=True)
+
+    assert kept(tmp_path / "out") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out.unfinished"]
+    assert same(train(tiny_base, tmp_path / "out", resume=True), whole)
+
+
+def test_file_in_the_place_of_a_checkpoint_ends_no_run(
+    tiny_base: Path,
+    whole: Any,  # noqa: ANN401 - a TrainingResult
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """That checkpoint is none, the next one may be."""
+
+    def block() -> None:
+        (tmp_path / "out.unfinished" / "checkpoint-4").touch()
+
+    with killed_runs.about_to(3, IN_STEP[0], block):
+        result = train(tiny_base, tmp_path / "out")
+
+    assert "checkpoint:  none of step 4 could be written" in capsys.readouterr().out
+    assert same(result, whole)
 
 
 def waited_for(child: Any, folder: Path, step: int) -> None:  # noqa: ANN401 - a Popen

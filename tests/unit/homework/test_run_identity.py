@@ -31,7 +31,6 @@ def parts(tiny_base: Path, small_data: Path) -> dict[str, Any]:
         "items": TokenizedDataset(llm.tokenizer, Dataset("train"), sft.format_example),
         "precision": Precision("fp32", "fp32", "asked for"),
         "batch": BatchPlan(8, 4, "asked for"),
-        "data": Dataset("train"),
     }
 
 
@@ -50,7 +49,7 @@ def test_same_choices_are_the_same_run(parts: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("field", [one.name for one in dataclasses.fields(RFTConfig)])
 def test_every_option_is_part_of_the_run_or_left_out(parts: dict[str, Any], field: str) -> None:
-    """An option that somebody adds is one or the other, and is part of the run unless the list says otherwise."""
+    """An option that somebody adds is one or the other; TF32 is nothing on a CPU."""
     usual = RFTConfig()
     value = getattr(usual, field)
     fields = {one.name: getattr(usual, one.name) for one in dataclasses.fields(usual)}
@@ -59,15 +58,39 @@ def test_every_option_is_part_of_the_run_or_left_out(parts: dict[str, Any], fiel
     other = type("Config", (), {})
     config = dataclasses.make_dataclass("Changed", list(fields), bases=(other,))(**fields | {field: changed})
 
-    assert bool(differences(before, identify(**parts | {"config": config}))) == (field not in LEFT_OUT)
+    assert bool(differences(before, identify(**parts | {"config": config}))) == (field not in LEFT_OUT | {"tf32"})
 
 
 def test_what_is_no_part_of_a_run_is_listed() -> None:
-    """Where it goes, how it is watched, and what is compared by its outcome."""
+    """Where it goes, how it is watched, what saves memory alone, and what is compared by its outcome."""
     watched = {"output_dir", "overwrite", "resume", "save_steps", "logging_steps", "unproven"}
     by_outcome = {"checkpoint", "precision", "base_dtype", "use_fp32_for_training"}
 
-    assert watched | by_outcome | {"micro_batch_size", "effective_batch"} == LEFT_OUT
+    by_outcome |= {"micro_batch_size", "effective_batch"}
+
+    assert watched | by_outcome | {"gradient_checkpointing", "max_length"} == LEFT_OUT
+
+
+def test_tf32_counts_where_there_is_a_gpu(parts: dict[str, Any]) -> None:
+    """It computes in other digits there."""
+    parts["llm"].device = torch.device("cuda")
+    before = identify(**parts)
+
+    assert (
+        differences(before, identify(**parts | {"config": TrainingConfig(tf32=False)})) == "tf32 False instead of True"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("lora_alpha", 8, "alpha"), ("lora_dropout", 0.5, "dropout"), ("target_modules", {"q_proj"}, "modules")],
+)
+def test_other_adapter_is_another_run(parts: dict[str, Any], name: str, value: object, said: str) -> None:
+    """Constants of a version, which another one may have changed."""
+    before = identify(**parts)
+    setattr(parts["llm"].model.peft_config["default"], name, value)
+
+    assert differences(before, identify(**parts)).startswith(f"{said} of the adapter ")
 
 
 @pytest.mark.parametrize(
@@ -88,15 +111,20 @@ def test_other_choice_is_another_run(parts: dict[str, Any], name: str, change: A
     assert differences(before, identify(**parts)).startswith(said)
 
 
-def test_other_data_is_another_run(parts: dict[str, Any], small_data: Path) -> None:
-    """One byte of the file counts, though no row has changed; its hash is shown in short."""
-    before = identify(**parts)
+def test_file_that_is_written_otherwise_is_the_same_run(parts: dict[str, Any], small_data: Path) -> None:
+    """A line more at its end changes no row; what the file was is written down."""
+    before, file_before = identify(**parts), describe_circumstances(parts["llm"], Dataset("train"))["data file"]
     with (small_data / "train.json").open("a") as file:
         file.write("\n")
-    said = differences(before, identify(**parts))
+    parts["items"] = TokenizedDataset(parts["llm"].tokenizer, Dataset("train"), sft.format_example)
 
-    assert said.startswith("data file ")
-    assert len(said) == len("data file ") + 2 * len("0123456789ab") + len(" instead of ")
+    assert not differences(before, identify(**parts))
+    assert describe_circumstances(parts["llm"], Dataset("train"))["data file"] != file_before
+
+
+def test_hash_is_shown_in_short() -> None:
+    """Its first characters tell two apart."""
+    assert differences({"rows": "ab" * 32}, {"rows": "cd" * 32}) == "rows cdcdcdcdcdcd instead of abababababab"
 
 
 def test_other_label_is_another_run(parts: dict[str, Any]) -> None:
@@ -135,7 +163,7 @@ def test_base_in_bf16_has_a_hash(parts: dict[str, Any]) -> None:
 
 def test_circumstances_name_versions_and_device(parts: dict[str, Any]) -> None:
     """What may change the last bits of a number, beside when and from which commit."""
-    circumstances = describe_circumstances(parts["llm"])
+    circumstances = describe_circumstances(parts["llm"], Dataset("train"))
 
     assert {"torch", "transformers", "peft", "device"} <= circumstances["versions"].keys()
     assert circumstances["versions"]["device"].startswith("CPU")

@@ -13,6 +13,7 @@ import pytest
 from homework.errors import OutputRefused, RunRefused, TrainingFailed
 from homework.saved_steps import SavedStep, seal_step
 from homework.unfinished import UnfinishedRun, claim_run, is_begun, unfinished_beside
+from unsilent.outcome import FailureFound, failed
 
 IDENTITY = {"seed": 1, "precision": "fp32"}
 VERSIONS = {"versions": {"torch": "2.13.0"}}
@@ -161,6 +162,52 @@ def test_other_versions_are_said(
     begin(out, resume=True)
 
     assert "note:        torch 2.14.0 instead of 2.13.0: the last bits" in capsys.readouterr().out
+
+
+OTHER = FailureFound(failed("resume-mismatch", "wiring", "Expected the same run, but got another.", {"step": 50}))
+SPOILT = FailureFound(failed("nan-grad-norm", "guard", "Expected a finite norm, but got NaN.", {"norm": "nan"}, step=51))
+
+
+def stopped_at(step: int, stop: FailureFound, out: Path, *, resume: bool) -> None:
+    """Begin a run, or go on with it, and have a check stop it."""
+    with claim_run(out, resume=resume, overwrite=False) as run:
+        run.begin(IDENTITY, VERSIONS)
+        run.refuse_at(step, stop)
+        raise stop
+
+
+@pytest.mark.parametrize(("stop", "step"), [(OTHER, 0), (OTHER, 50), (SPOILT, 50)])
+def test_resume_that_a_check_stops_is_refused(out: Path, stop: FailureFound, step: int) -> None:
+    """It has taken no step: the run is kept as it was, and does not say that it went on."""
+    begin(out, 50)
+    before = {path: path.read_bytes() for path in unfinished_beside(out).rglob("*") if path.is_file()}
+    said = rf"from step 50 of 100, but got one that a check stops there \[{stop.failure.slug}"
+    with pytest.raises(RunRefused, match=said):
+        stopped_at(step, stop, out, resume=True)
+
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize(("resume", "step"), [(True, 51), (False, 0)], ids=["after a step", "of a new run"])
+def test_run_that_a_check_stops_is_over(out: Path, resume: bool, step: int) -> None:  # noqa: FBT001
+    """Going on would end there again."""
+    if resume:
+        begin(out, 50)
+    with pytest.raises(FailureFound):
+        stopped_at(step, SPOILT, out, resume=resume)
+
+    assert not unfinished_beside(out).exists()
+
+
+def test_file_in_the_place_of_a_checkpoint_is_passed_over(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It goes as a torn checkpoint does."""
+    begin(out, 50)
+    (unfinished_beside(out) / "checkpoint-60").write_text("x")
+    run = begin(out, resume=True)
+
+    assert run.saved
+    assert (run.saved.step, (run.folder / "checkpoint-60").exists()) == (50, False)
+    assert "checkpoint-60 is passed over: it cannot be read (NotADirectoryError)" in capsys.readouterr().out
 
 
 def test_torn_checkpoint_is_passed_over(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
