@@ -4,7 +4,8 @@ A proper resume leaves no trace, or repeats the steps after the last checkpoint 
 are no schedule's: a rate in the middle of its fall that leaps, a rate that drops into the warm-up the log began with,
 and steps taken again at another rate, or at the loss of the beginning. Restarts, plateaus, steps of a rate, logs that
 were joined and runs that were printed into each other are none: what a rate does at the end of a cycle is not judged,
-and after a run that begins at its first step nothing is.
+nor in a cycle of a few records, and after a run that begins at its first step nothing is. A rate that leaps to where
+the log began, and falls as it did there, is a cycle as well as a run that began anew: that is said, and no finding.
 
 Fed one record at a time, in constant memory. Every threshold stands here.
 """
@@ -42,6 +43,7 @@ class Resumes:
 
     Attributes:
         found: What is not as it was, in words; empty where nothing is.
+        noticed: What may be meant as well as not, in words.
         step: At which record it began.
         evidence: The numbers.
         rates: Records with a learning rate.
@@ -50,6 +52,7 @@ class Resumes:
     """
 
     found: str = ""
+    noticed: str = ""
     step: int = 0
     evidence: dict[str, object] = field(default_factory=dict)
     rates: int = 0
@@ -60,6 +63,7 @@ class Resumes:
     _opening: list[tuple[int, float]] = field(default_factory=list)
     _losses: list[float] = field(default_factory=list)
     _recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=2 * AFTER + 1))
+    _falls: deque[int] = field(default_factory=lambda: deque([0], maxlen=AFTER + 1))  # rates since the last rise
     _taken: deque[tuple[int, LogRecord]] = field(default_factory=lambda: deque(maxlen=KEPT))
     _again: dict[int, LogRecord] = field(default_factory=dict)
     _pairs: list[tuple[int, LogRecord, LogRecord]] = field(default_factory=list)
@@ -136,6 +140,8 @@ class Resumes:
         self.rates += 1
         if len(self._opening) < AFTER:
             self._opening.append((step, rate))
+        rises = bool(self._recent) and rate > self._recent[-1][1]
+        self._falls.append(1 if rises else self._falls[-1] + 1)
         self._recent.append((step, rate))
         if len(self._recent) == self._recent.maxlen and self.rates > LEAST_BEFORE + AFTER:
             self._judge_rates()
@@ -162,13 +168,25 @@ class Resumes:
         is_steep = before[-2][1] - last >= STEEP * self._steepest
         is_dip = first < DROP * last and after[1][1] > after[2][1]  # one record of warm-up
         begins = after[1][1] if is_dip else first
-        if falls_before and (falls_after or is_dip) and is_steep and begins - last > RISE * self._highest:
+        is_long = self._falls[0] >= LEAST_BEFORE  # a short cycle, or one that is rarely logged, ends in a few records
+        leaps = falls_before and (falls_after or is_dip) and is_steep and begins - last > RISE * self._highest
+        if leaps and is_long and not (is_dip or self.back) and self._is_opening(after):
+            self.noticed = (
+                f"the learning rate leaps from {last:.3g} to {begins:.3g} and falls as it did at the beginning: a "
+                "cycle or a stage of a longer training, or a run that began anew"
+            )
+        elif leaps and is_long:
             way = f" by way of {first:.3g}" if is_dip else ""
             got = f"a learning rate that leaps from {last:.3g} to {begins:.3g}{way} in the middle of its fall"
             self._find(f"{got}: the schedule was not restored, or was stretched", step, evidence)
         elif rises_after and first < DROP * last and _is_same_slope(after, self._opening):
             got = f"a learning rate that drops from {last:.3g} to {first:.3g} and rises as it did at the beginning"
             self._find(f"{got}: the warm-up is run again", step, evidence)
+
+    def _is_opening(self, after: list[tuple[int, float]]) -> bool:
+        """Whether rates are those that the log began with; where in its first interval a cycle begins may differ."""
+        pairs = zip(after, self._opening, strict=True)
+        return all(abs(rate - first) <= RISE * self._highest for (_, rate), (_, first) in pairs)
 
     def _find(self, got: str, step: int, evidence: dict[str, object]) -> None:
         self.found, self.step, self.evidence = got, step, evidence

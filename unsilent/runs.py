@@ -316,4 +316,4 @@ def _resume(reading: Reading) -> Outcome:
     if not resumes.rates and not resumes.back:
         return skipped(slug, "runs", "no steps with a learning rate in the log, and none that was taken twice")
     joined = "another run begins in the log; nothing after it was compared" if resumes.is_joined else ""
-    return passed(slug, "runs", joined)
+    return passed(slug, "runs", "; ".join(said for said in (resumes.noticed, joined) if said))

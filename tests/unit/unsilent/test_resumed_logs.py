@@ -33,6 +33,11 @@ def wave(step: int) -> float:
     return 1 - abs(step % 50 - 25) / 25
 
 
+def tooth(step: int) -> float:
+    """From the peak to 0.3 of it in straight lines of 20 records."""
+    return 1 - 0.7 * (step % 20) / 20
+
+
 def read(*parts: tuple[Rate, range], losses: Callable[[int], float] = lambda step: 2.0) -> Resumes:
     """A log of parts that follow each other."""
     resumes = Resumes()
@@ -53,13 +58,20 @@ FAULTY: dict[str, tuple[Resumes, int, str]] = {
         "warm-up",
     ),
     "stretched": (read((linear, range(1, 50)), (lambda step: linear(step, 200), range(50, 200))), 50, "leaps"),
-    "peak again": (read((down, range(40)), (lambda step: down(step - 40), range(40, 100))), 40, "leaps"),
+    "peak again, in a log that was resumed before": (
+        read((down, range(30)), (down, range(25, 50)), (lambda step: down(step - 50), range(50, 90))),
+        50,
+        "leaps",
+    ),
     "one step of warm-up again": (
         read((lambda step: linear(step, 100, 1), range(40)), (lambda step: linear(step - 40, 100, 1), range(40, 100))),
         40,
         "by way of 0",
     ),
-    "cosine begun anew": (read((cosine, range(60)), (lambda step: cosine(step - 60), range(60, 100))), 60, "leaps"),
+    "cosine begun anew after a warm-up": (
+        read((lambda step: step / 3, range(3)), (lambda step: cosine(step - 3), range(3, 63)),
+             (lambda step: cosine(step - 63), range(63, 100))), 63, "leaps",
+    ),
     "steps again at other rates": (
         read((linear, range(1, 60)), (lambda step: linear(step, 200), range(50, 100))), 50, "the same steps",
     ),
@@ -80,6 +92,9 @@ HEALTHY: dict[str, Resumes] = {
     "restarts": read((lambda step: cosine(step, 100, 4), range(101))),
     "restarts, ten records to a cycle": read((lambda step: cosine(step, 100, 10), range(101))),
     "restarts above 0": read((lambda step: cosine(step, 300, 10, 0.3), range(301))),
+    "restarts, five records to a cycle": read((lambda step: cosine(step, 100, 20), range(101))),
+    "teeth that end at 0.3": read((tooth, range(61))),
+    "two stages": read((lambda step: 1 - (step % 30) / 60, range(60))),
     "waves": read((wave, range(101))),
     "steps of a rate": read((lambda step: 0.1 ** (step // 20), range(101))),
     "plateaus": read((lambda step: 0.5 ** (step // 7), range(101))),
@@ -103,6 +118,12 @@ HEALTHY: dict[str, Resumes] = {
 def test_healthy_log_has_no_trace(resumes: Resumes) -> None:
     """Each goes back or leaps in a way that is meant."""
     assert resumes.found == ""
+
+
+def test_leap_to_where_the_log_began_is_said() -> None:
+    """It may be meant, or not."""
+    assert "leaps from 0.335 to 1 and falls as it did at the beginning" in HEALTHY["teeth that end at 0.3"].noticed
+    assert HEALTHY["restarts, five records to a cycle"].noticed == ""
 
 
 def test_joined_log_is_said_to_be_one() -> None:
