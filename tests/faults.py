@@ -790,6 +790,12 @@ BETWEEN_RUNS: dict[str, dict[str, Any]] = {
     "max_steps": {"max_steps": 16},
     "learning_rate": {"learning_rate": 1e-3},
     "precision": {"bf16": True},
+    "train_sampling_strategy": {"train_sampling_strategy": "sequential"},
+    "neftune_noise_alpha": {"neftune_noise_alpha": 15},
+    "label_smoothing_factor": {"label_smoothing_factor": 0.3},
+    "max_grad_norm": {"max_grad_norm": 0.01},
+    "weight_decay": {"weight_decay": 0.5},
+    "adam_beta1": {"adam_beta1": 0.5},
     "ignore_data_skip": {"ignore_data_skip": True},
 }
 

@@ -161,7 +161,7 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
 
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ANN401, ARG002 - transformers
         """What a checkpoint is about to hold belongs to this step."""
-        self._keeper.before_saving(state, control, given["model"])
+        self._keeper.before_saving(state, control, given["model"], given.get("optimizer"))
 
     on_epoch_end = on_step_end
 

@@ -55,18 +55,31 @@ def kept_record(state: Mapping[str, Any]) -> Mapping[str, Any]:
     return kept if isinstance(kept, dict) else {}
 
 
-def missing_files(checkpoint: Path) -> list[Difference]:
-    """Files without which a run cannot go on as it was; what a sharded optimizer writes counts, too."""
+def missing_files(checkpoint: Path, arguments: Any = None) -> list[Difference]:  # noqa: ANN401
+    """Files without which a run cannot go on as it was; what a sharded optimizer writes counts, too.
+
+    Args:
+        checkpoint: The folder.
+        arguments: ``TrainingArguments``, by whose number of processes Trainer looks for the random state.
+    """
     found = []
     lost = "first moments, second moments and the schedule begin anew, the warm-up too"
-    if not any(path for pattern in SHARDED for path in checkpoint.glob(pattern)):
+    if not _has_optimizer(checkpoint):
         found.append(Difference("optimizer.pt", "written unless save_only_model", "missing", lost))
     if not (checkpoint / "scheduler.pt").is_file() and not any(checkpoint.glob("global_step*")):
         found.append(Difference("scheduler.pt", "written unless save_only_model", "missing", lost))
-    if not any(checkpoint.glob("rng_state*.pth")):
+    world, name = getattr(arguments, "world_size", 1), "rng_state.pth"
+    if world > 1:
+        name = f"rng_state_{arguments.process_index}.pth"
+    if not (checkpoint / name).is_file():
+        others = "written by another number of processes" if any(checkpoint.glob("rng_state*.pth")) else ""
         effect = "dropout and whatever else draws random numbers are others"
-        found.append(Difference("rng_state.pth", "written unless save_only_model", "missing", effect))
+        found.append(Difference(name, others or "written unless save_only_model", "missing", effect))
     return found
+
+
+def _has_optimizer(checkpoint: Path) -> bool:
+    return any(path for pattern in SHARDED for path in checkpoint.glob(pattern))
 
 
 def changed_settings(checkpoint: Path, now: Mapping[str, Any]) -> list[Difference]:
@@ -94,20 +107,31 @@ def changed_weights(checkpoint: Path, model: Any) -> list[Difference]:  # noqa: 
 
 
 def unfinished_twin(folder: Path, model: Any) -> tuple[Path, Mapping[str, Any]] | None:  # noqa: ANN401
-    """The checkpoint of an unfinished run in an output folder whose adapter is the one in the model, bit for bit."""
+    """The last checkpoint in an output folder, where its run did not end and its adapter is the model's, bit for bit.
+
+    An earlier one is chosen, one without an optimizer cannot be gone on from, and a run that stopped early has ended.
+    """
     try:
-        children = sorted(child for child in folder.iterdir() if CHECKPOINT.fullmatch(child.name))
+        children = [child for child in folder.iterdir() if CHECKPOINT.fullmatch(child.name)]
     except OSError:
         return None
-    for child in children:
-        state = read_state(child)
-        step, last = state.get("global_step"), state.get("max_steps")
-        if not (isinstance(step, int) and isinstance(last, int) and 0 < step < last):
-            continue
-        compared = _compare(child, model)
-        if compared and all(compared.values()):
-            return child, state
-    return None
+    last_one = max(children, key=lambda child: int(child.name.rpartition("-")[2]), default=None)
+    if last_one is None or not _has_optimizer(last_one):
+        return None
+    state = read_state(last_one)
+    step, last = state.get("global_step"), state.get("max_steps")
+    if not (isinstance(step, int) and isinstance(last, int) and 0 < step < last) or _is_stopped_early(state):
+        return None
+    compared = _compare(last_one, model)
+    return (last_one, state) if compared and all(compared.values()) else None
+
+
+def _is_stopped_early(state: Mapping[str, Any]) -> bool:
+    """Whether a callback, such as EarlyStoppingCallback, had ended the run when it was saved."""
+    kept: Any = state
+    for name in ("stateful_callbacks", "TrainerControl", "args", "should_training_stop"):
+        kept = kept.get(name) if isinstance(kept, dict) else None
+    return bool(kept)
 
 
 def _compare(checkpoint: Path, model: Any) -> dict[str, bool] | None:  # noqa: ANN401

@@ -20,11 +20,12 @@ from .resumed_files import (
     Difference,
     changed_settings,
     changed_weights,
+    kept_record,
     missing_files,
     read_state,
     unfinished_twin,
 )
-from .run_identity import differences, fingerprint_trained
+from .run_identity import differences, fingerprint_moments, fingerprint_trained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,9 @@ PROBES = 20  # of the steps to come, to see whether a schedule depends on the le
 # Optimizers that keep something for each weight, by a part of their name; those with a step count say how many it took.
 STATEFUL = ("adam", "adafactor", "rmsprop", "adagrad", "lion", "lamb")
 
+IGNORED = "Trainer restores the old one and ignores this one"
+PLACE = ("rows", "rows_per_step", "steps_per_epoch")  # with these the same, a step is the same place in the data
+OF_THE_RUN = ("rows", "rows_hash", "seed", "max_steps")  # what one that begins anew by mistake has in common
 EFFECTS: Mapping[str, str] = {
     "seed": "rows come in another order: some are seen twice, others never",
     "data_seed": "rows come in another order: some are seen twice, others never",
@@ -51,9 +55,21 @@ EFFECTS: Mapping[str, str] = {
     "base_dtype": "the base computes in another precision",
     "trained": "the optimizer's state belongs to other weights",
     "precision": "the forward pass computes in another precision",
-    "learning_rate": "Trainer restores the old one and ignores this one",
+    "learning_rate": IGNORED,
     "schedule": "the learning rate leaves the line it was on",
     "optimizer": "what it has learnt of the gradients means something else",
+    "collator": "batches are made otherwise of the same rows",
+    "collated": "the same rows make another batch: other tokens, or other labels",
+    "sampler": "rows come in another order: some are seen twice, others never",
+    "train_sampling_strategy": "rows come in another order: some are seen twice, others never",
+    "neftune_noise_alpha": "the embeddings get another noise",
+    "label_smoothing_factor": "the loss is another",
+    "loss_type": "the loss is another",
+    "max_grad_norm": "gradients are clipped otherwise",
+    "weight_decay": IGNORED,
+    "adam_beta1": IGNORED,
+    "adam_beta2": IGNORED,
+    "adam_epsilon": IGNORED,
 }
 
 
@@ -107,7 +123,7 @@ def check_resumption(run: Resumed) -> Outcome:
 
     Returns:
         Failed with every difference as evidence. A run that begins at step 0 is skipped, unless its adapter is that of
-        an unfinished checkpoint in its own output folder while the optimizer is new.
+        the last checkpoint of an unfinished run in its own output folder while the optimizer is new.
     """
     found = Findings()
     if run.global_step == 0 and run.checkpoint is None:
@@ -149,6 +165,11 @@ def _check_beginning(run: Resumed) -> Outcome:
     if twin is None:
         return new
     checkpoint, state = twin
+    record = kept_record(state)
+    others = [name for name in OF_THE_RUN if name in record and name in run.now and record[name] != run.now[name]]
+    if others:
+        words = f"the run begins at step 0, from the adapter of {checkpoint.name}, as one of its own: with another "
+        return skipped(SLUG, STAGE, words + ", ".join(others))
     before = f"step {state['global_step']} of {state['max_steps']} in {checkpoint.name}"
     effect = (
         "the adapter is that of the checkpoint, while optimizer, schedule and rows begin anew; "
@@ -193,9 +214,8 @@ def _compare_schedule(run: Resumed, found: Findings) -> None:
     if count is None or name in ("ReduceLROnPlateau", "AcceleratedScheduler"):
         found.unknown.append(f"the schedule, as {name} counts no steps" if scheduler else "the schedule")
         return
-    if count > run.global_step or (count < run.global_step and not (run.scaled and count)):
-        effect = "the learning rate begins anew" if count == 0 else "the learning rate is that of another step"
-        found.differences.append(Difference("steps of the schedule", run.global_step, count, effect))
+    if count != run.global_step and not (run.scaled and 0 < count < run.global_step):
+        _judge_count(run, count, found)
         return
     lambdas = getattr(scheduler, "lr_lambdas", None)
     if not lambdas:
@@ -224,6 +244,19 @@ def _compare_schedule(run: Resumed, found: Findings) -> None:
             found.noticed.append(f"max_steps was {old_length} and is {run.max_steps}; the learning rate stays constant")
 
 
+def _judge_count(run: Resumed, count: int, found: Findings) -> None:
+    """A schedule that has not counted the steps: Trainer's does, that of a loop may count epochs, or what it likes."""
+    if not hasattr(run.arguments, "lr_scheduler_type"):
+        if run.epoch is not None and count == int(run.epoch + SAME_PLACE):
+            found.noticed.append(f"the schedule counts whole epochs: {count}")
+            return
+        if count:
+            found.unknown.append(f"the schedule, whose count of {count} is neither that of steps nor of epochs")
+            return
+    effect = "the learning rate begins anew" if count == 0 else "the learning rate is that of another step"
+    found.differences.append(Difference("steps of the schedule", run.global_step, count, effect))
+
+
 def _old_length(run: Resumed) -> int:
     """The steps that the run which stopped was to have; 0 where nobody knows."""
     length = run.before.get("max_steps") or read_state(run.checkpoint).get("max_steps")
@@ -238,8 +271,10 @@ def _compare_place(run: Resumed, found: Findings) -> None:
     if getattr(run.arguments, "ignore_data_skip", False) and run.epoch % 1 > SAME_PLACE:
         effect = "this epoch begins anew: rows of it are seen twice"
         found.differences.append(Difference("ignore_data_skip", f"{run.epoch:g} epochs done", "True", effect))
+    if all(run.before.get(name) and run.before[name] == run.now.get(name) for name in PLACE):
+        return  # steps skip what they saw, however they were cut into micro-batches
     steps, batches = run.steps_per_epoch
-    accumulated = getattr(run.arguments, "gradient_accumulation_steps", None) or 1
+    batches, accumulated = _former_cut(run, batches)
     whole, rest = divmod(run.global_step, steps)
     expected = whole + rest * accumulated / batches
     if abs(expected - run.epoch) > SAME_PLACE:
@@ -247,12 +282,26 @@ def _compare_place(run: Resumed, found: Findings) -> None:
         found.differences.append(Difference("epochs at this step", round(run.epoch, 6), round(expected, 6), effect))
 
 
+def _former_cut(run: Resumed, batches: int) -> tuple[int, int]:
+    """Micro-batches of an epoch and of a step, as the run that stopped cut the rows and steps that there are now."""
+    accumulated = getattr(run.arguments, "gradient_accumulation_steps", None) or 1
+    then, is_now = read_state(run.checkpoint).get("train_batch_size"), getattr(run.arguments, "train_batch_size", None)
+    rows, rows_per_step = run.now.get("rows"), run.now.get("rows_per_step")
+    if not (then and is_now and rows and rows_per_step):
+        return batches, accumulated
+    at_once = then * rows_per_step // (is_now * accumulated)  # over all processes
+    if then == is_now or not at_once or rows_per_step % at_once:
+        return batches, accumulated
+    drops = getattr(run.arguments, "dataloader_drop_last", False)
+    return (rows // at_once if drops else -(-rows // at_once)), rows_per_step // at_once
+
+
 def _compare_checkpoint(run: Resumed, found: Findings) -> None:
     """The folder itself."""
     if run.checkpoint is None:
         found.unknown.append("the files of the checkpoint, which is known to a guard that is attached")
         return
-    found.differences += missing_files(run.checkpoint)
+    found.differences += missing_files(run.checkpoint, run.arguments)
     found.differences += changed_settings(run.checkpoint, run.now)
     found.differences += changed_weights(run.checkpoint, run.model)
 
@@ -264,12 +313,22 @@ def _compare_record(run: Resumed, found: Findings) -> None:
         found.unknown.append("seeds, rows, base and precision, as no guard watched the run that stopped")
         return
     seen = {one.what for one in found.differences}
-    for name, (was, is_now) in differences(before, run.now).items():
+    changed = differences(before, run.now)
+    if "rows_hash" in changed:
+        changed.pop("collated", None)  # other rows make other batches
+    for name, (was, is_now) in changed.items():
         if name in EFFECTS or (name.startswith("adapter.") and name not in seen):
             effect = EFFECTS.get(name, "the weights that were learnt now count otherwise")
             found.differences.append(Difference(name, was, is_now, effect))
-    if before.get("weights_step") == run.global_step and before.get("weights"):
+    if before.get("weights_step") != run.global_step:
+        return
+    if before.get("weights") and "adapter weights" not in seen:
         weights = fingerprint_trained(run.model)
-        if weights != before["weights"] and "adapter weights" not in seen:
+        if weights != before["weights"]:
             effect = "the weights are those of another step, or of another run"
             found.differences.append(Difference("trained weights", before["weights"], weights, effect))
+    if before.get("moments") and not seen & {"state of the optimizer", "steps of the optimizer"}:
+        moments = fingerprint_moments(run.optimizer)
+        if moments != before["moments"]:
+            effect = "its state is that of another step, or of another run"
+            found.differences.append(Difference("moments of the optimizer", before["moments"], moments, effect))

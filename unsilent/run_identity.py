@@ -3,13 +3,14 @@
 A guard keeps them in the ``trainer_state.json`` of each checkpoint, under ``stateful_callbacks``, where transformers
 lets anybody keep something and asks nobody for it: another program that goes on from there ignores them. (A callback
 that exports its state is no way: Trainer raises KeyError at the first checkpoint of a run that was begun without it.)
-``resumption`` compares what was kept with what there is. Rows and weights are sampled: another seed of a generator,
-another base or one edited row in the sample is seen, one row among thousands is not.
+``resumption`` compares what was kept with what there is. Rows, batches and weights are sampled: another seed of a
+generator, another base, another collator or one edited row in the sample is seen, one row among thousands is not.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import json
 import random
@@ -20,13 +21,18 @@ from .child import in_child
 from .randomness import untouched_randomness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import torch
 
 KEY = "unsilent"  # under stateful_callbacks
 ROWS = 16  # of the data set, evenly spread: as many as the checks of labels read
 VALUES = 64  # of a tensor, evenly spread; 30 layers of 9 tensors are 17,000 numbers, one small copy from the device
+# Of TrainingArguments: what changes a step, or which rows it sees, and is named nowhere else; TRL's loss_type, too.
+OPTIONS = (
+    "train_sampling_strategy", "neftune_noise_alpha", "label_smoothing_factor", "max_grad_norm", "weight_decay",
+    "adam_beta1", "adam_beta2", "adam_epsilon", "loss_type",
+)  # fmt: skip
 # Of an adapter: what changes its function. Which modules it is in shows in its tensors; PEFT names them in many ways.
 SETTINGS = (
     "peft_type", "r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora", "bias", "rank_pattern", "alpha_pattern",
@@ -38,18 +44,24 @@ def describe_run(  # noqa: PLR0913 - what a run is made of
     *,
     arguments: Any = None,  # noqa: ANN401 - TrainingArguments, or anything with some of their names
     dataset: Any = None,  # noqa: ANN401 - rows that can be read by index
+    collate: Callable[[list[Any]], Any] | None = None,
+    sampler: Any = None,  # noqa: ANN401
     optimizer: Any = None,  # noqa: ANN401
     rows_per_step: int | None = None,
+    steps_per_epoch: int | None = None,
     max_steps: int = 0,
 ) -> dict[str, object]:
     """Describe a run in values that JSON can keep; what is not known is left out.
 
     Args:
         model: What is trained.
-        arguments: For seeds, precision, learning rate and schedule.
+        arguments: For seeds, precision, learning rate, schedule and what else changes a step.
         dataset: Its length and a few rows; read in a process of their own.
+        collate: What makes a batch of rows: its name, and the batch that it makes of these few.
+        sampler: Its class.
         optimizer: Its class.
         rows_per_step: Over all micro-batches and processes.
+        steps_per_epoch: Optimizer steps.
         max_steps: Optimizer steps of the whole run; 0 where nobody knows.
     """
     inner = unwrapped(model)
@@ -58,8 +70,11 @@ def describe_run(  # noqa: PLR0913 - what a run is made of
     found: dict[str, object] = {
         "seed": seed,
         "data_seed": seed if data_seed is None else data_seed,  # as Trainer takes it
-        **_rows(dataset),
+        **_rows(dataset, collate),
+        "collator": _name(collate) if collate is not None else None,
+        "sampler": type(sampler).__name__ if sampler is not None else None,
         "rows_per_step": rows_per_step,
+        "steps_per_epoch": steps_per_epoch,
         "base": fingerprint(frozen.values(), exact=False) if _is_base_kept(inner) else None,
         "base_dtype": _dtype(frozen.values()),
         "trained": sum(weight.numel() for weight in inner.parameters() if weight.requires_grad),
@@ -68,6 +83,7 @@ def describe_run(  # noqa: PLR0913 - what a run is made of
         "learning_rate": getattr(arguments, "learning_rate", None),
         "schedule": _word(getattr(arguments, "lr_scheduler_type", None)),
         "optimizer": type(getattr(optimizer, "optimizer", optimizer)).__name__ if optimizer is not None else None,
+        **{name: _word(getattr(arguments, name)) or 0 for name in OPTIONS if hasattr(arguments, name)},  # None is off
         "max_steps": max_steps or None,
     }
     return {name: value for name, value in found.items() if value is not None}
@@ -119,6 +135,21 @@ def fingerprint_trained(model: Any) -> str | None:  # noqa: ANN401
     return fingerprint(weight for weight in unwrapped(model).parameters() if weight.requires_grad)
 
 
+def fingerprint_moments(optimizer: Any) -> str | None:  # noqa: ANN401
+    """A short hash over what an optimizer has learnt of the gradients, as far as it is restored to the last bit."""
+    inner = getattr(optimizer, "optimizer", optimizer)
+    states = getattr(inner, "state", None)
+    if not isinstance(states, dict):
+        return None
+    return fingerprint(
+        value
+        for group in inner.param_groups
+        for weight in group["params"]
+        for name, value in sorted(states.get(weight, {}).items())
+        if name != "step" and getattr(value, "dtype", None) == weight.dtype  # else it is cast on its way
+    )
+
+
 def adapter_settings(config: Mapping[str, Any] | None) -> dict[str, object] | None:
     """What of an adapter's configuration, in memory or in ``adapter_config.json``, decides what it computes."""
     if not config:
@@ -166,32 +197,50 @@ def _dtype(tensors: Iterable[Any]) -> str | None:
     return max(sorted(set(names)), key=names.count) if names else None
 
 
-def _rows(dataset: Any) -> dict[str, object]:  # noqa: ANN401
-    """Length of a data set and hash of a few rows, as far as both can be had."""
+def _name(collate: Any) -> str:  # noqa: ANN401
+    """Of a function, or of the class of an object that is called; what Trainer wraps around it is left out."""
+    inner = getattr(collate, "data_collator", collate)
+    return str(getattr(inner, "__qualname__", None) or type(inner).__qualname__)
+
+
+def _rows(dataset: Any, collate: Callable[[list[Any]], Any] | None = None) -> dict[str, object]:  # noqa: ANN401
+    """Length of a data set and hashes of a few rows, alone and collated, as far as they can be had."""
     try:
         length = len(dataset)
     except Exception:  # noqa: BLE001 - anybody's data set; a stream has none
         return {}
-    hashed = in_child(lambda: (_hash_rows(dataset, length),))
-    return {"rows": length} | ({"rows_hash": hashed[0]} if isinstance(hashed, tuple) and hashed[0] else {})
+    hashed = in_child(lambda: (_hash_rows(dataset, length), _hash_rows(dataset, length, collate) if collate else ""))
+    known = zip(("rows_hash", "collated"), hashed, strict=True) if isinstance(hashed, tuple) else ()
+    return {"rows": length} | {name: value for name, value in known if value}
 
 
-def _hash_rows(dataset: Any, length: int) -> str:  # noqa: ANN401
+def _hash_rows(dataset: Any, length: int, collate: Callable[[list[Any]], Any] | None = None) -> str:  # noqa: ANN401
     """Hash rows that are read twice, from different seeds: what is drawn anew at each reading says nothing."""
     import torch  # noqa: PLC0415
 
     places = sorted({place * (length - 1) // max(ROWS - 1, 1) for place in range(ROWS)}) if length else []
     hashes = set()
-    with untouched_randomness(dataset):
+    with untouched_randomness(dataset, collate):
         for seed in (1, 2):
             random.seed(seed)
             torch.manual_seed(seed)
             try:
-                text = json.dumps([_values(dataset[place]) for place in places])
+                rows = [dataset[place] for place in places]
+                values = _unpadded(collate(copy.deepcopy(rows))) if collate else rows
+                text = json.dumps(_values(values))
             except Exception:  # noqa: BLE001 - a row that cannot be read, or that holds what is no plain value
                 return ""
             hashes.add(hashlib.sha256(text.encode()).hexdigest()[:16])
     return hashes.pop() if len(hashes) == 1 else ""
+
+
+def _unpadded(batch: Any) -> Any:  # noqa: ANN401
+    """A batch without what its attention mask hides: how far rows are padded, and on which side, changes nothing."""
+    mask = batch.get("attention_mask") if hasattr(batch, "get") else None
+    if mask is None:
+        return batch
+    seen = mask.bool()
+    return {name: one[seen] if getattr(one, "shape", None) == seen.shape else one for name, one in batch.items()}
 
 
 def _values(item: Any) -> object:  # noqa: ANN401

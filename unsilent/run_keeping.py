@@ -1,8 +1,9 @@
 """What a guard keeps of a Trainer's run in its checkpoints, and compares when the run goes on.
 
 Apart from the check itself, which knows no Trainer: here is where a Trainer has its checkpoint, its place in the data
-and its state. The record lies in ``trainer_state.json`` under ``stateful_callbacks`` and is made of plain values; the
-hash of the trained weights is added at a step that will be saved. Nothing else of the run is touched.
+and its state. The record lies in ``trainer_state.json`` under ``stateful_callbacks`` and is made of plain values;
+hashes of the trained weights and of the optimizer's moments are added at a step that will be saved. Nothing else is
+touched.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .resumed_files import STATE, kept_record, read_state
 from .resumption import Resumed, check_resumption
-from .run_identity import KEY, describe_run, fingerprint_trained
+from .run_identity import KEY, describe_run, fingerprint_moments, fingerprint_trained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,12 +45,16 @@ class RunKeeper:
         loader = given.get("train_dataloader")
         inner = getattr(loader, "base_dataloader", loader)  # as accelerate wraps it
         before = kept_record({"stateful_callbacks": getattr(state, "stateful_callbacks", None)})
+        steps = _steps_per_epoch(loader, arguments)
         now = describe_run(
             given["model"],
             arguments=arguments,
             dataset=getattr(inner, "dataset", None),
+            collate=getattr(inner, "collate_fn", None),
+            sampler=getattr(inner, "sampler", None),
             optimizer=given.get("optimizer"),
             rows_per_step=_rows_per_step(loader, arguments),
+            steps_per_epoch=steps[0] if steps else None,
             max_steps=state.max_steps,
         )
         outcome = check_resumption(
@@ -61,7 +66,7 @@ class RunKeeper:
                 scaled=scaled,
                 arguments=arguments,
                 epoch=state.epoch,
-                steps_per_epoch=_steps_per_epoch(loader, arguments),
+                steps_per_epoch=steps,
                 max_steps=state.max_steps,
                 checkpoint=self.checkpoint or _named_by_arguments(arguments, state.global_step),
                 before=before,
@@ -75,11 +80,12 @@ class RunKeeper:
             state.stateful_callbacks[KEY] = {"args": {}, "attributes": now}
         return outcome
 
-    def before_saving(self, state: Any, control: Any, model: Any) -> None:  # noqa: ANN401
-        """At a step that will be saved, keep which weights belong to it."""
+    def before_saving(self, state: Any, control: Any, model: Any, optimizer: Any = None) -> None:  # noqa: ANN401
+        """At a step that will be saved, keep which weights and moments belong to it."""
         if self._record is not None and getattr(control, "should_save", False):
             self._record["weights_step"] = state.global_step
             self._record["weights"] = fingerprint_trained(model)
+            self._record["moments"] = fingerprint_moments(optimizer)
 
 
 def find_checkpoint(trainer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Path | None:  # noqa: ANN401

@@ -15,6 +15,7 @@ import pytest
 import support
 import torch
 import trainers
+from transformers import default_data_collator
 
 from unsilent import TrainingGuard
 from unsilent.outcome import FailureFound, Outcome
@@ -114,6 +115,27 @@ def test_guard_finds_other_rows(checkpoint: Path) -> None:
 
     assert list(others.evidence["differences"]) == ["rows_hash"]  # type: ignore[call-overload] # a mapping
     assert {"rows", "epochs at this step"} <= set(fewer.evidence["differences"])  # type: ignore[call-overload]
+
+
+def unmasking(rows: list[Any]) -> dict[str, Any]:
+    """A collator that puts the prompts into the loss."""
+    batch = default_data_collator(rows)
+    return {**batch, "labels": batch["input_ids"].clone()}
+
+
+def test_guard_finds_another_collator(checkpoint: Path) -> None:
+    """By its name, and by the batch that it makes of the same rows."""
+    finding = found_by(checkpoint, collate=unmasking)
+
+    assert list(finding.evidence["differences"]) == ["collated", "collator"]  # type: ignore[call-overload] # a mapping
+
+
+def test_guard_finds_the_optimizer_of_another_run(checkpoint: Path, tmp_path: Path) -> None:
+    """That of the same step."""
+    other = trainers.stop_halfway(tmp_path / "other", rows=trainers.counting_rows(seed=5))
+    faults.mix_checkpoints(checkpoint, other, "optimizer.pt")
+
+    assert list(found_by(checkpoint).evidence["differences"]) == ["moments of the optimizer"]  # type: ignore[call-overload] # a mapping
 
 
 def test_guard_finds_another_base(checkpoint: Path) -> None:
@@ -221,6 +243,18 @@ def test_other_split_of_the_same_batch_goes_on(checkpoint: Path) -> None:
     assert trainers.go_on(checkpoint, **options).guard.report.findings == []
 
 
+@pytest.mark.parametrize("watched", [True, False])
+@pytest.mark.parametrize("cut", [(8, 1), (2, 4)])
+def test_other_split_of_rows_that_leave_a_rest_goes_on(tmp_path: Path, cut: tuple[int, int], watched: bool) -> None:  # noqa: FBT001
+    """57 rows, in the middle of their first epoch."""
+    rows = trainers.counting_rows(57)
+    options: dict[str, Any] = {"max_steps": 12, "save_steps": 3}
+    stopped = trainers.stop_halfway(tmp_path, rows=rows, watched=watched, **options).with_name("checkpoint-3")
+    options |= dict(zip(("per_device_train_batch_size", "gradient_accumulation_steps"), cut, strict=True))
+
+    assert trainers.go_on(stopped, rows=rows, **options).guard.report.findings == []
+
+
 def test_finished_run_goes_on_for_longer(whole: Path) -> None:
     """More steps after the last one are meant; that the rate leaps is said, and no finding."""
     report = trainers.go_on(whole.with_name("checkpoint-8"), max_steps=12).guard.report
@@ -236,6 +270,16 @@ def test_second_run_from_a_finished_adapter_is_one_of_its_own(whole: Path) -> No
     trainer = trainers.make_trainer(whole.parent, model, **trainers.HALFWAY | {"save_strategy": "no"})
 
     assert trainers.guarded(trainer).report.findings == []
+
+
+@pytest.mark.parametrize("options", [{"max_steps": 6}, {"seed": 3}])
+def test_new_run_from_a_checkpoint_is_one_of_its_own(checkpoint: Path, options: dict[str, Any]) -> None:
+    """In the same folder, with another length or seed: nobody who forgot to resume has changed that."""
+    model = faults.begin_anew_from(checkpoint, support.tiny_model())
+    settings = trainers.HALFWAY | {"save_strategy": "no"} | options
+    report = trainers.guarded(trainers.make_trainer(checkpoint.parent, model, **settings)).report
+
+    assert "as one of its own: with another" in trainers.unseen(report)["resume-mismatch"]
 
 
 def test_trl_goes_on(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_missing_file_is_named(tmp_path: Path, name: str) -> None:
 def test_shards_are_an_optimizer(tmp_path: Path, shards: str, lost: list[str]) -> None:
     """FSDP's in a folder of their own, DeepSpeed's with the schedule."""
     (tmp_path / shards).mkdir()
-    (tmp_path / "rng_state_0.pth").touch()
+    (tmp_path / "rng_state.pth").touch()
 
     assert [one.what for one in missing_files(tmp_path)] == lost
 
@@ -128,6 +128,38 @@ def test_file_that_cannot_be_read_is_no_finding(tmp_path: Path, content: bytes) 
     (checkpoint / "adapter_model.safetensors").write_bytes(content)
 
     assert changed_weights(checkpoint, trained()) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "world", "lost"),
+    [(0, 1, ["rng_state.pth"]), (1, 2, []), (0, 2, ["rng_state_1.pth"])],
+    ids=["of more processes", "of this one", "of another one"],
+)
+def test_random_state_of_other_processes_is_none(tmp_path: Path, there: int, world: int, lost: list[str]) -> None:
+    """Trainer looks for one name, and goes on without."""
+    checkpoint = checkpoint_of(tmp_path, trained())
+    (checkpoint / "rng_state.pth").rename(checkpoint / f"rng_state_{there}.pth")
+    found = missing_files(checkpoint, SimpleNamespace(world_size=world, process_index=1))
+
+    assert [one.what for one in found] == lost
+    assert all("another number of processes" in str(one) for one in found)
+
+
+@pytest.mark.parametrize("change", ["no optimizer", "a later checkpoint", "stopped early"])
+def test_adapter_of_a_run_that_is_over_is_no_twin(tmp_path: Path, change: str) -> None:
+    """It could not go on, its best step was chosen, or a callback had ended it: a run that begins from it is meant."""
+    model = trained()
+    checkpoint = checkpoint_of(tmp_path, model)
+    if change == "no optimizer":
+        faults.lose_file(checkpoint, "optimizer.pt")
+    elif change == "a later checkpoint":
+        checkpoint_of(tmp_path, trainers.fresh_adapter(), step=6)
+    else:
+        control = {"TrainerControl": {"args": {"should_training_stop": True}}}
+        state = {"global_step": 4, "max_steps": 8, "stateful_callbacks": control}
+        (checkpoint / "trainer_state.json").write_text(json.dumps(state))
+
+    assert unfinished_twin(tmp_path, model) is None
 
 
 def test_unfinished_twin_is_found(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ import torch
 from unsilent.outcome import Outcome
 from unsilent.resumption import Resumed, check_resumption
 
+LIKE_TRAINER = SimpleNamespace(lr_scheduler_type="linear")  # steps the schedule after each step of the optimizer
+
 
 def stopped(kind: Any = torch.optim.AdamW, steps: int = 4, line: int = 8, **options: Any) -> Resumed:  # noqa: ANN401
     """A plain loop after four steps of eight, about to go on: a linear schedule, one epoch of eight batches."""
@@ -45,7 +47,8 @@ def test_plain_loop_goes_on() -> None:
 
 def test_fresh_optimizer_and_schedule_are_found() -> None:
     """A loop that restored its weights alone."""
-    outcome = check_resumption(stopped(steps=0))
+    run = dataclasses.replace(stopped(steps=0), epoch=1.0, steps_per_epoch=(4, 4))
+    outcome = check_resumption(run)
 
     assert named(outcome) == ["state of the optimizer", "steps of the schedule"]
     assert "Where: step 4." in outcome.message
@@ -82,9 +85,23 @@ def test_optimizer_that_cannot_be_seen_is_passed_over(optimizer: Any) -> None:  
 @pytest.mark.parametrize(("steps", "scaled", "found"), [(3, False, True), (3, True, False), (5, True, True)])
 def test_scaler_skips_steps(steps: int, scaled: bool, found: bool) -> None:  # noqa: FBT001
     """Under a scaler optimizer and schedule may count fewer steps than the run, never more."""
-    run = dataclasses.replace(stopped(steps=steps), scaled=scaled)
+    run = dataclasses.replace(stopped(steps=steps), scaled=scaled, arguments=LIKE_TRAINER)
 
     assert (named(check_resumption(run)) == ["steps of the optimizer", "steps of the schedule"]) == found
+
+
+@pytest.mark.parametrize(
+    ("epoch", "count", "said"),
+    [(2.0, 2, "counts whole epochs: 2"), (0.5, 0, "whole epochs: 0"), (0.5, 2, "neither"), (None, 2, "neither")],
+)
+def test_schedule_of_a_loop_may_count_epochs(epoch: float | None, count: int, said: str) -> None:
+    """Plain loops step it once an epoch; Trainer does not."""
+    run = dataclasses.replace(stopped(), epoch=epoch, steps_per_epoch=(2, 2) if epoch == 2 else (8, 8))
+    run.scheduler.last_epoch = count
+    strict = check_resumption(dataclasses.replace(run, arguments=LIKE_TRAINER))
+
+    assert said in check_resumption(run).message
+    assert "steps of the schedule" in named(strict)
 
 
 @pytest.mark.parametrize("name", ["ReduceLROnPlateau", "AcceleratedScheduler"])
@@ -144,6 +161,40 @@ def test_place_in_the_data_is_found() -> None:
     assert named(check_resumption(run)) == ["epochs at this step"]
 
 
+CUT = {"rows": 57, "rows_per_step": 16, "steps_per_epoch": 4}
+
+
+@pytest.mark.parametrize(("change", "found"), [({}, False), ({"rows": 64}, True)])
+def test_same_rows_and_steps_are_the_same_place(change: dict[str, int], found: bool) -> None:  # noqa: FBT001
+    """However they are cut into micro-batches: 57 rows are 8 batches of 8, and 4 of 16."""
+    run = dataclasses.replace(
+        stopped(), global_step=1, epoch=0.25, steps_per_epoch=(4, 15), before=CUT | change, now=CUT
+    )
+
+    assert ("epochs at this step" in named(check_resumption(run))) == found
+
+
+@pytest.mark.parametrize(
+    ("then", "epoch", "drop", "found"),
+    [(16, 0.25, False, False), (8, 0.25, False, False), (4, 4 / 15, False, False), (16, 1 / 3, True, False),
+     (16, 0.2, False, True), (7, 0.25, False, True), (None, 0.25, False, True)],
+)  # fmt: skip
+def test_unwatched_run_may_cut_its_batches_otherwise(
+    tmp_path: Path,
+    then: int | None,
+    epoch: float,
+    drop: bool,  # noqa: FBT001
+    found: bool,  # noqa: FBT001
+) -> None:
+    """The state on disk says how many rows it took at once; now it is four."""
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"train_batch_size": then}))
+    arguments = SimpleNamespace(train_batch_size=4, gradient_accumulation_steps=4, dataloader_drop_last=drop)
+    options: dict[str, Any] = {"global_step": 1, "epoch": epoch, "steps_per_epoch": (4, 15), "now": CUT}
+    run = dataclasses.replace(stopped(), checkpoint=tmp_path, arguments=arguments, **options)
+
+    assert ("epochs at this step" in named(check_resumption(run))) == found
+
+
 def test_whole_epoch_needs_no_skipping() -> None:
     """``ignore_data_skip`` at the end of an epoch is harmless; in its middle it is found."""
     options = SimpleNamespace(ignore_data_skip=True)
@@ -172,6 +223,16 @@ def test_weights_are_compared_at_their_own_step(step: int, found: list[str]) -> 
     run = dataclasses.replace(stopped(), before={"weights_step": step, "weights": "0" * 16})
 
     assert named(check_resumption(run)) == found
+
+
+def test_moments_are_compared() -> None:
+    """As many steps of another run; an optimizer that has none is named once."""
+    before = {"weights_step": 4, "moments": "0" * 16}
+
+    assert named(check_resumption(dataclasses.replace(stopped(), before=before))) == ["moments of the optimizer"]
+    assert "moments of the optimizer" not in named(
+        check_resumption(dataclasses.replace(stopped(steps=0), before=before))
+    )
 
 
 @pytest.mark.parametrize("folder", [None, "nowhere"])

@@ -11,6 +11,7 @@ import pytest
 import support
 import torch
 import trainers
+from transformers import DataCollatorWithPadding, default_data_collator
 
 from unsilent import run_identity
 from unsilent.run_identity import adapter_settings, describe_run, differences, fingerprint, fingerprint_trained
@@ -170,6 +171,60 @@ def test_rows_without_a_content_that_stays(rows: Any) -> None:  # noqa: ANN401
     assert random.getstate() == before
     assert bool(hashed) == (rows == [])
     assert described(dataset=rows)["rows"] == len(rows)
+
+
+def labelling(rows: list[Any]) -> dict[str, torch.Tensor]:
+    """Batches with the prompts in the loss."""
+    ids = torch.tensor([row["input_ids"] for row in rows])
+    return {"input_ids": ids, "labels": ids, "attention_mask": torch.ones_like(ids)}
+
+
+def padding(rows: list[Any]) -> dict[str, torch.Tensor]:
+    """The same, padded on the left."""
+    ends = {"input_ids": 0, "labels": -100, "attention_mask": 0}
+    return {name: torch.nn.functional.pad(one, (3, 0), value=ends[name]) for name, one in labelling(rows).items()}
+
+
+def test_batches_are_described() -> None:
+    """By the name of what makes them, and by what it makes of the rows, padded or not."""
+    rows = trainers.counting_rows(5)
+    usual, others, padded = (
+        described(dataset=rows, collate=collate, sampler=torch.utils.data.SequentialSampler(rows))
+        for collate in (default_data_collator, labelling, padding)
+    )
+
+    assert (usual["collator"], usual["sampler"]) == ("default_data_collator", "SequentialSampler")
+    assert others["collated"] == padded["collated"] != usual["collated"]
+
+
+def test_collator_is_named_by_its_class() -> None:
+    """What Trainer wraps around it is left out; what cannot be collated has no hash."""
+    wrapped = SimpleNamespace(data_collator=DataCollatorWithPadding(None))
+
+    assert described(dataset=[[1]], collate=wrapped)["collator"] == "DataCollatorWithPadding"
+    assert "collated" not in described(dataset=[[1]], collate=wrapped)
+
+
+def test_options_of_a_step_are_described() -> None:
+    """None is as good as 0, so that one that is switched on differs."""
+    found = described(arguments=SimpleNamespace(neftune_noise_alpha=None, max_grad_norm=1.0))
+
+    assert (found["neftune_noise_alpha"], found["max_grad_norm"]) == (0, 1.0)
+
+
+def test_moments_are_told_apart() -> None:
+    """One step more, other moments; none, and what is cast when it is restored, are not described."""
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.AdamW([weight])
+    prints = [run_identity.fingerprint_moments(optimizer)]
+    for _ in range(2):
+        weight.grad = torch.ones(3)
+        optimizer.step()
+        prints.append(run_identity.fingerprint_moments(optimizer))
+    optimizer.state[weight] = {"exp_avg": torch.ones(3, dtype=torch.bfloat16)}
+
+    assert prints[0] is run_identity.fingerprint_moments(optimizer) is run_identity.fingerprint_moments(None) is None
+    assert prints[1] != prints[2]
 
 
 def test_stream_has_no_rows() -> None:
