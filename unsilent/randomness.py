@@ -60,6 +60,11 @@ def _state_of(value: Any) -> list[tuple[Callable[[], Any], Callable[[Any], objec
     return []
 
 
+def plain_attributes(*owners: object) -> list[tuple[str, object]]:
+    """What objects hold in numbers and words; where these change, what they do may depend on when it is done."""
+    return [(name, value) for _, name, value in _held(owners) if isinstance(value, str | int | float)]
+
+
 def _held(owners: tuple[object, ...]) -> Iterator[tuple[object, str, object]]:
     """Attributes of objects, of what these hold, and so on; those of a function are what it closes over."""
     seen: set[int] = set()

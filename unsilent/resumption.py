@@ -314,21 +314,28 @@ def _compare_record(run: Resumed, found: Findings) -> None:
         return
     seen = {one.what for one in found.differences}
     changed = differences(before, run.now)
+    if "collated" in before.keys() & run.now.keys() and "collated" not in changed:
+        changed.pop("collator", None)  # by whatever name: it makes the same batch
     if "rows_hash" in changed:
         changed.pop("collated", None)  # other rows make other batches
     for name, (was, is_now) in changed.items():
         if name in EFFECTS or (name.startswith("adapter.") and name not in seen):
             effect = EFFECTS.get(name, "the weights that were learnt now count otherwise")
             found.differences.append(Difference(name, was, is_now, effect))
-    if before.get("weights_step") != run.global_step:
-        return
+    if before.get("weights_step") == run.global_step:
+        _compare_hashes(run, found)
+
+
+def _compare_hashes(run: Resumed, found: Findings) -> None:
+    """Weights and moments against those that were saved at this very step; shards have no hash."""
+    before, seen = run.before, {one.what for one in found.differences}
     if before.get("weights") and "adapter weights" not in seen:
         weights = fingerprint_trained(run.model)
-        if weights != before["weights"]:
+        if weights not in (None, before["weights"]):
             effect = "the weights are those of another step, or of another run"
             found.differences.append(Difference("trained weights", before["weights"], weights, effect))
     if before.get("moments") and not seen & {"state of the optimizer", "steps of the optimizer"}:
         moments = fingerprint_moments(run.optimizer)
-        if moments != before["moments"]:
+        if moments not in (None, before["moments"]):
             effect = "its state is that of another step, or of another run"
             found.differences.append(Difference("moments of the optimizer", before["moments"], moments, effect))

@@ -10,15 +10,11 @@ generator, another base, another collator or one edited row in the sample is see
 from __future__ import annotations
 
 import contextlib
-import copy
 import hashlib
-import json
-import random
 from typing import TYPE_CHECKING, Any
 
 from .adapted import active_adapters, is_adapted, unwrapped
-from .child import in_child
-from .randomness import untouched_randomness
+from .run_rows import describe_rows, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +22,6 @@ if TYPE_CHECKING:
     import torch
 
 KEY = "unsilent"  # under stateful_callbacks
-ROWS = 16  # of the data set, evenly spread: as many as the checks of labels read
 VALUES = 64  # of a tensor, evenly spread; 30 layers of 9 tensors are 17,000 numbers, one small copy from the device
 # Of TrainingArguments: what changes a step, or which rows it sees, and is named nowhere else; TRL's loss_type, too.
 OPTIONS = (
@@ -70,8 +65,8 @@ def describe_run(  # noqa: PLR0913 - what a run is made of
     found: dict[str, object] = {
         "seed": seed,
         "data_seed": seed if data_seed is None else data_seed,  # as Trainer takes it
-        **_rows(dataset, collate),
-        "collator": _name(collate) if collate is not None else None,
+        **describe_rows(dataset, collate),
+        "collator": name_of(collate) if collate is not None else None,
         "sampler": type(sampler).__name__ if sampler is not None else None,
         "rows_per_step": rows_per_step,
         "steps_per_epoch": steps_per_epoch,
@@ -83,7 +78,7 @@ def describe_run(  # noqa: PLR0913 - what a run is made of
         "learning_rate": getattr(arguments, "learning_rate", None),
         "schedule": _word(getattr(arguments, "lr_scheduler_type", None)),
         "optimizer": type(getattr(optimizer, "optimizer", optimizer)).__name__ if optimizer is not None else None,
-        **{name: _word(getattr(arguments, name)) or 0 for name in OPTIONS if hasattr(arguments, name)},  # None is off
+        **{name: _option(getattr(arguments, name)) for name in OPTIONS if hasattr(arguments, name)},
         "max_steps": max_steps or None,
     }
     return {name: value for name, value in found.items() if value is not None}
@@ -143,7 +138,7 @@ def fingerprint_moments(optimizer: Any) -> str | None:  # noqa: ANN401
         return None
     return fingerprint(
         value
-        for group in inner.param_groups
+        for group in getattr(inner, "param_groups", ())
         for weight in group["params"]
         for name, value in sorted(states.get(weight, {}).items())
         if name != "step" and getattr(value, "dtype", None) == weight.dtype  # else it is cast on its way
@@ -184,6 +179,12 @@ def _word(value: Any) -> Any:  # noqa: ANN401 - a member of an enumeration by it
     return getattr(value, "value", value)
 
 
+def _option(value: Any) -> object:  # noqa: ANN401
+    """None, as 0, is off; a list of losses in words."""
+    value = _word(value) or 0
+    return value if isinstance(value, str | int | float) else str(value)
+
+
 def _precision(arguments: Any) -> str | None:  # noqa: ANN401
     """In which dtype the forward pass computes, as the arguments have it."""
     if getattr(arguments, "bf16", None) is None:
@@ -195,66 +196,3 @@ def _dtype(tensors: Iterable[Any]) -> str | None:
     """The dtype that most floating-point tensors have, by name."""
     names = [str(tensor.dtype).removeprefix("torch.") for tensor in tensors if tensor.is_floating_point()]
     return max(sorted(set(names)), key=names.count) if names else None
-
-
-def _name(collate: Any) -> str:  # noqa: ANN401
-    """Of a function, or of the class of an object that is called; what Trainer wraps around it is left out."""
-    inner = getattr(collate, "data_collator", collate)
-    return str(getattr(inner, "__qualname__", None) or type(inner).__qualname__)
-
-
-def _rows(dataset: Any, collate: Callable[[list[Any]], Any] | None = None) -> dict[str, object]:  # noqa: ANN401
-    """Length of a data set and hashes of a few rows, alone and collated, as far as they can be had."""
-    try:
-        length = len(dataset)
-    except Exception:  # noqa: BLE001 - anybody's data set; a stream has none
-        return {}
-    hashed = in_child(lambda: (_hash_rows(dataset, length), _hash_rows(dataset, length, collate) if collate else ""))
-    known = zip(("rows_hash", "collated"), hashed, strict=True) if isinstance(hashed, tuple) else ()
-    return {"rows": length} | {name: value for name, value in known if value}
-
-
-def _hash_rows(dataset: Any, length: int, collate: Callable[[list[Any]], Any] | None = None) -> str:  # noqa: ANN401
-    """Hash rows that are read twice, from different seeds: what is drawn anew at each reading says nothing."""
-    import torch  # noqa: PLC0415
-
-    places = sorted({place * (length - 1) // max(ROWS - 1, 1) for place in range(ROWS)}) if length else []
-    hashes = set()
-    with untouched_randomness(dataset, collate):
-        for seed in (1, 2):
-            random.seed(seed)
-            torch.manual_seed(seed)
-            try:
-                rows = [dataset[place] for place in places]
-                values = _unpadded(collate(copy.deepcopy(rows))) if collate else rows
-                text = json.dumps(_values(values))
-            except Exception:  # noqa: BLE001 - a row that cannot be read, or that holds what is no plain value
-                return ""
-            hashes.add(hashlib.sha256(text.encode()).hexdigest()[:16])
-    return hashes.pop() if len(hashes) == 1 else ""
-
-
-def _unpadded(batch: Any) -> Any:  # noqa: ANN401
-    """A batch without what its attention mask hides: how far rows are padded, and on which side, changes nothing."""
-    mask = batch.get("attention_mask") if hasattr(batch, "get") else None
-    if mask is None:
-        return batch
-    seen = mask.bool()
-    return {name: one[seen] if getattr(one, "shape", None) == seen.shape else one for name, one in batch.items()}
-
-
-def _values(item: Any) -> object:  # noqa: ANN401
-    """A row in plain values.
-
-    Raises:
-        TypeError: It holds something whose content is not known.
-    """
-    if item is None or isinstance(item, str | int | float):
-        return item
-    if hasattr(item, "tolist"):
-        return item.tolist()
-    if isinstance(item, list | tuple):
-        return [_values(inner) for inner in item]
-    if hasattr(item, "items"):
-        return {str(name): _values(inner) for name, inner in sorted(item.items())}
-    raise TypeError(f"{type(item).__name__} is no plain value")

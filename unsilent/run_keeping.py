@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .randomness import plain_attributes
 from .resumed_files import STATE, kept_record, read_state
 from .resumption import Resumed, check_resumption
 from .run_identity import KEY, describe_run, fingerprint_moments, fingerprint_trained
@@ -32,6 +33,8 @@ class RunKeeper:
     def __init__(self) -> None:
         self.checkpoint: Path | None = None
         self._record: dict[str, object] | None = None
+        self._collate: Any = None
+        self._state_of_collate: list[tuple[str, object]] = []
 
     def begin(self, arguments: Any, state: Any, given: Mapping[str, Any], *, scaled: bool) -> Outcome:  # noqa: ANN401
         """Check, before the first step, whether a run goes on where it stopped; then keep what it is.
@@ -44,13 +47,15 @@ class RunKeeper:
         """
         loader = given.get("train_dataloader")
         inner = getattr(loader, "base_dataloader", loader)  # as accelerate wraps it
+        self._collate = getattr(inner, "collate_fn", None)
+        self._state_of_collate = plain_attributes(self._collate)
         before = kept_record({"stateful_callbacks": getattr(state, "stateful_callbacks", None)})
         steps = _steps_per_epoch(loader, arguments)
         now = describe_run(
             given["model"],
             arguments=arguments,
             dataset=getattr(inner, "dataset", None),
-            collate=getattr(inner, "collate_fn", None),
+            collate=self._collate,
             sampler=getattr(inner, "sampler", None),
             optimizer=given.get("optimizer"),
             rows_per_step=_rows_per_step(loader, arguments),
@@ -86,6 +91,8 @@ class RunKeeper:
             self._record["weights_step"] = state.global_step
             self._record["weights"] = fingerprint_trained(model)
             self._record["moments"] = fingerprint_moments(optimizer)
+            if plain_attributes(self._collate) != self._state_of_collate:
+                self._record.pop("collated", None)  # it counts its calls or is told the step, and makes other batches
 
 
 def find_checkpoint(trainer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Path | None:  # noqa: ANN401

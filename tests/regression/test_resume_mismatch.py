@@ -7,6 +7,7 @@ ignores another learning rate, and takes another seed, base or lora_alpha as it 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,82 @@ def test_healthy_resumes(tmp_path: Path, options: dict[str, Any], adapter: dict[
 
     assert report.findings == []
     assert "resume-mismatch" not in trainers.unseen(report)
+
+
+def renamed(rows: list[Any]) -> Any:  # noqa: ANN401 - a batch
+    """The default under another name."""
+    return default_data_collator(rows)
+
+
+class Masking:
+    """A collator that draws which labels count, from its own generator or from torch's."""
+
+    def __init__(self, *, own: bool = False) -> None:
+        """Begin a sequence of draws."""
+        self.generator = torch.Generator().manual_seed(1) if own else None
+
+    def __call__(self, rows: list[Any]) -> dict[str, Any]:
+        """Half of them, and the last one of each row."""
+        batch = default_data_collator(rows)
+        masked = torch.rand(batch["labels"].shape, generator=self.generator) < 0.5
+        masked[:, -1] = False
+        return {**batch, "labels": batch["labels"].masked_fill(masked, -100)}
+
+
+class Curriculum:
+    """A collator that shortens its batches after some calls."""
+
+    calls = 0
+
+    def __call__(self, rows: list[Any]) -> dict[str, Any]:
+        """The batch of one call."""
+        self.calls += 1
+        return {name: one[:, : 11 if self.calls > 4 else 12] for name, one in default_data_collator(rows).items()}
+
+
+SHARED = Curriculum()
+
+
+class Stream(torch.utils.data.IterableDataset[Any]):
+    """Rows in the order in which they come, with a length or without."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """From the beginning."""
+        return iter(trainers.counting_rows())
+
+
+class Counted(Stream):
+    """A stream that knows its length."""
+
+    def __len__(self) -> int:
+        """Of all rows."""
+        return 64
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Masking(), Masking()),
+        (Masking(own=True), Masking(own=True)),
+        (Curriculum(), Curriculum()),
+        (SHARED, SHARED),
+        (None, renamed),
+    ],
+    ids=["random", "a generator of its own", "a state", "the same one, called before", "another name"],
+)
+def test_collator_that_makes_no_other_batches_goes_on(tmp_path: Path, one: Any, other: Any) -> None:  # noqa: ANN401
+    """What is drawn or counted says nothing of the collator."""
+    checkpoint = trainers.stop_halfway(tmp_path, collate=one)
+
+    assert trainers.go_on(checkpoint, collate=other).guard.report.findings == []
+
+
+@pytest.mark.parametrize("kind", [Stream, Counted])
+def test_stream_goes_on(tmp_path: Path, kind: type[Stream]) -> None:
+    """Its rows cannot be asked for."""
+    checkpoint = trainers.stop_halfway(tmp_path, rows=kind())
+
+    assert trainers.go_on(checkpoint, rows=kind()).guard.report.findings == []
 
 
 def test_other_split_of_the_same_batch_goes_on(checkpoint: Path) -> None:

@@ -62,7 +62,7 @@ def test_unsilent_knows_nothing_of_homework(path: Path) -> None:
 ROOMS = {
     "wiring": {
         *("wiring", "rows", "samples", "child", "collated", "shifts", "precision", "memory"),
-        *("resumption", "resumed_files", "run_identity"),
+        *("resumption", "resumed_files", "run_identity", "run_rows"),
     },
     "guard": {
         *("monitor", "forward_hooks", "judgement", "broken_numbers", "live", "gradients", "movement", "step_record"),

@@ -15,7 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsilent.randomness import untouched_randomness
+from unsilent.randomness import plain_attributes, untouched_randomness
 
 DRAWS: dict[str, Callable[[], object]] = {
     "random": random.random,
@@ -99,3 +99,12 @@ def test_works_without_torch_and_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
         expected = random.random()
 
     assert random.random() == expected
+
+
+def test_numbers_and_words_are_seen() -> None:
+    """Of an object, of what it holds, and of what a function closes over; a list is neither."""
+    inner = SimpleNamespace(step=3, rows=[1])
+
+    assert plain_attributes(SimpleNamespace(name="a", inner=inner)) == [("name", "a"), ("step", 3)]
+    assert ("step", 3) in plain_attributes(lambda: inner)
+    assert plain_attributes(None) == []

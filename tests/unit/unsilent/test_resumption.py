@@ -235,6 +235,35 @@ def test_moments_are_compared() -> None:
     )
 
 
+def test_weights_and_moments_that_cannot_be_seen_are_passed_over() -> None:
+    """Shards are elsewhere: no hash is not another hash."""
+    before = {"weights_step": 4, "moments": "0" * 16, "weights": "0" * 16}
+    run = dataclasses.replace(stopped(), before=before, model=SimpleNamespace(parameters=list), optimizer=None)
+
+    assert named(check_resumption(run)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [({}, []), ({"collated": "b"}, ["collated", "collator"]),
+     ({"rows_hash": "b", "collated": "b"}, ["collator", "rows_hash"])],
+    ids=["the same batch", "another batch", "other rows"],
+)  # fmt: skip
+def test_collator_is_known_by_its_batch(change: dict[str, str], found: list[str]) -> None:
+    """Another name is none where the batch is the same; other rows make other batches."""
+    before = {"collator": "one", "collated": "a", "rows_hash": "a"}
+    run = dataclasses.replace(stopped(), before=before, now=before | {"collator": "two"} | change)
+
+    assert named(check_resumption(run)) == found
+
+
+def test_collator_without_a_known_batch_goes_by_its_name() -> None:
+    """One that draws."""
+    run = dataclasses.replace(stopped(), before={"collator": "one", "collated": "a"}, now={"collator": "two"})
+
+    assert named(check_resumption(run)) == ["collator"]
+
+
 @pytest.mark.parametrize("folder", [None, "nowhere"])
 def test_run_that_begins_is_skipped(tmp_path: Path, folder: str | None) -> None:
     """Nothing was resumed, and nothing lies there that should have been."""

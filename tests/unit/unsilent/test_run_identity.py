@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 import support
 import torch
 import trainers
-from transformers import DataCollatorWithPadding, default_data_collator
+from transformers import default_data_collator
 
 from unsilent import run_identity
 from unsilent.run_identity import adapter_settings, describe_run, differences, fingerprint, fingerprint_trained
@@ -41,6 +40,15 @@ def test_description_survives_json() -> None:
     assert differences(json.loads(json.dumps(found)), found) == {}
     assert (found["seed"], found["data_seed"], found["rows"], found["optimizer"]) == (3, 3, 5, "AdamW")
     assert (found["precision"], found["schedule"], found["base_dtype"]) == ("fp32", "linear", "float32")
+
+
+def test_rows_collator_and_sampler_are_described() -> None:
+    """Each under a name of its own."""
+    rows = trainers.counting_rows(5)
+    found = described(dataset=rows, collate=default_data_collator, sampler=torch.utils.data.SequentialSampler(rows))
+
+    assert (found["rows"], found["collator"], found["sampler"]) == (5, "default_data_collator", "SequentialSampler")
+    assert found.keys() >= {"rows_hash", "collated"}
 
 
 def test_unknown_is_left_out() -> None:
@@ -142,74 +150,12 @@ def test_settings_differ_one_by_one() -> None:
     assert found == {"adapter.r": (4, 8)}
 
 
-def test_rows_of_every_plain_kind_are_hashed() -> None:
-    """Tensors, tuples, texts and nothing; one other token is another hash."""
-    rows = [{"ids": torch.tensor([1, 2]), "text": ("a", None), "weight": 0.5}]
-    other = [{"ids": torch.tensor([1, 3]), "text": ("a", None), "weight": 0.5}]
-
-    assert run_identity._hash_rows(rows, 1) != run_identity._hash_rows(other, 1)
-
-
-class Drawn:
-    """Rows that are made anew at each reading."""
-
-    def __len__(self) -> int:
-        """As many as one."""
-        return 1
-
-    def __getitem__(self, index: int) -> list[float]:
-        """Not twice the same."""
-        return [random.random()]
-
-
-@pytest.mark.parametrize("rows", [Drawn(), [object()], []], ids=["drawn anew", "no plain value", "none"])
-def test_rows_without_a_content_that_stays(rows: Any) -> None:  # noqa: ANN401
-    """They say nothing, and their length is known all the same; nothing is drawn from the run's own generator."""
-    before = random.getstate()
-    hashed = run_identity._hash_rows(rows, len(rows))
-
-    assert random.getstate() == before
-    assert bool(hashed) == (rows == [])
-    assert described(dataset=rows)["rows"] == len(rows)
-
-
-def labelling(rows: list[Any]) -> dict[str, torch.Tensor]:
-    """Batches with the prompts in the loss."""
-    ids = torch.tensor([row["input_ids"] for row in rows])
-    return {"input_ids": ids, "labels": ids, "attention_mask": torch.ones_like(ids)}
-
-
-def padding(rows: list[Any]) -> dict[str, torch.Tensor]:
-    """The same, padded on the left."""
-    ends = {"input_ids": 0, "labels": -100, "attention_mask": 0}
-    return {name: torch.nn.functional.pad(one, (3, 0), value=ends[name]) for name, one in labelling(rows).items()}
-
-
-def test_batches_are_described() -> None:
-    """By the name of what makes them, and by what it makes of the rows, padded or not."""
-    rows = trainers.counting_rows(5)
-    usual, others, padded = (
-        described(dataset=rows, collate=collate, sampler=torch.utils.data.SequentialSampler(rows))
-        for collate in (default_data_collator, labelling, padding)
-    )
-
-    assert (usual["collator"], usual["sampler"]) == ("default_data_collator", "SequentialSampler")
-    assert others["collated"] == padded["collated"] != usual["collated"]
-
-
-def test_collator_is_named_by_its_class() -> None:
-    """What Trainer wraps around it is left out; what cannot be collated has no hash."""
-    wrapped = SimpleNamespace(data_collator=DataCollatorWithPadding(None))
-
-    assert described(dataset=[[1]], collate=wrapped)["collator"] == "DataCollatorWithPadding"
-    assert "collated" not in described(dataset=[[1]], collate=wrapped)
-
-
 def test_options_of_a_step_are_described() -> None:
-    """None is as good as 0, so that one that is switched on differs."""
-    found = described(arguments=SimpleNamespace(neftune_noise_alpha=None, max_grad_norm=1.0))
+    """None is as good as 0, so that one that is switched on differs; several losses are said in words."""
+    found = described(arguments=SimpleNamespace(neftune_noise_alpha=None, max_grad_norm=1.0, loss_type=["dpo", "sft"]))
 
     assert (found["neftune_noise_alpha"], found["max_grad_norm"]) == (0, 1.0)
+    assert found["loss_type"] == "['dpo', 'sft']"
 
 
 def test_moments_are_told_apart() -> None:
@@ -225,8 +171,3 @@ def test_moments_are_told_apart() -> None:
 
     assert prints[0] is run_identity.fingerprint_moments(optimizer) is run_identity.fingerprint_moments(None) is None
     assert prints[1] != prints[2]
-
-
-def test_stream_has_no_rows() -> None:
-    """Nor a length."""
-    assert "rows" not in described(dataset=iter([1]))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import trainers
+from transformers import default_data_collator
 from transformers.trainer_callback import PrinterCallback
 
 from unsilent import TrainingGuard, run_keeping
@@ -26,14 +27,39 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trainers.stop_halfway(tmp_path_factory.mktemp("run"))
 
 
-def test_checkpoint_keeps_the_record(checkpoint: Path) -> None:
-    """With the weights that belong to its step."""
-    kept = json.loads((checkpoint / "trainer_state.json").read_text())
+def record_in(checkpoint: Path) -> dict[str, Any]:
+    """What a guard has kept there."""
+    kept: dict[str, Any] = json.loads((checkpoint / "trainer_state.json").read_text())
     for name in RECORD:
         kept = kept[name]
+    return kept
+
+
+def test_checkpoint_keeps_the_record(checkpoint: Path) -> None:
+    """With the weights that belong to its step."""
+    kept = record_in(checkpoint)
 
     assert (kept["rows"], kept["rows_per_step"], kept["weights_step"]) == (64, 8, 4)
-    assert len(kept["weights"]) == len(kept["base"]) == 16
+    assert {len(kept[name]) for name in ("weights", "moments", "base", "collated")} == {16}
+
+
+class Counting:
+    """A collator that knows how often it was called."""
+
+    calls = 0
+
+    def __call__(self, rows: list[Any]) -> Any:  # noqa: ANN401 - a batch
+        """Once more."""
+        self.calls += 1
+        return default_data_collator(rows)
+
+
+def test_batches_of_a_collator_with_a_state_are_not_kept(tmp_path: Path) -> None:
+    """They need not be equal when it is asked again; its name is."""
+    kept = record_in(trainers.stop_halfway(tmp_path, collate=Counting()))
+
+    assert kept["collator"] == "Counting"
+    assert "collated" not in kept
 
 
 @pytest.mark.parametrize("restores", [True, False])
