@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import trainers
@@ -54,6 +56,7 @@ def test_large_arrays_are_hashed_whole() -> None:
     same, copied, others = (run_rows._hash_rows([{"pixels": one}], 1, None)[0] for one in (image, image.clone(), other))
 
     assert same == copied != others
+    assert isinstance(run_rows._values(image), str)
 
 
 class Unreadable(list[int]):
@@ -93,6 +96,18 @@ def test_batches_are_told_apart() -> None:
 
     assert others == padded != usual
     assert describe_rows(rows, labelling)["collated"] == others
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [random.random, lambda: torch.rand(()), np.random.rand],
+    ids=["random", "torch", "numpy"],  # noqa: NPY002
+)
+def test_batch_that_is_drawn_has_no_hash(draw: Callable[[], Any]) -> None:
+    """Its rows have one."""
+    hashed = run_rows._hash_rows([[1.0]], 1, lambda rows: [rows, float(draw())])
+
+    assert (bool(hashed[0]), hashed[1]) == (True, "")
 
 
 def test_collator_is_named_by_its_class() -> None:
