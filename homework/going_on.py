@@ -54,7 +54,8 @@ class ResumableTrainer(Trainer):  # type: ignore[misc] # transformers' base clas
         if problem is not None:
             remove_saved(folder)
             words = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-            print(f"checkpoint:  none of step {saved.step} could be written ({words}); training goes on", flush=True)
+            then = "" if self.control.should_training_stop else "; training goes on"
+            print(f"checkpoint:  none of step {saved.step} could be written ({words}){then}", flush=True)
 
 
 class StepKeeper(TrainerCallback):  # type: ignore[misc] # transformers' base class is untyped

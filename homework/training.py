@@ -31,7 +31,8 @@ from .consumption import consumed
 from .curves import draw_curves
 from .data import Dataset, split_dev
 from .devices import default_device
-from .errors import RowsUnusable, TrainingFailed
+from .errors import OutputRefused, RowsUnusable, TrainingFailed
+from .finished_runs import clear_finished
 from .going_on import train_on
 from .lora import add_adapter, count_parameters
 from .memory_limits import train_within_memory
@@ -126,7 +127,7 @@ def train(
     processes = join()
     config = with_environment(config)
     folder = locate(config.output_dir).resolve()
-    on_first(processes, lambda: claim_output(folder, overwrite=config.overwrite))
+    on_first(processes, lambda: _claim_output(folder, overwrite=config.overwrite))
     again = again or f"go on with: {processes.launched(dataclasses.replace(config, resume=True).command)}"
     with _claimed(config, folder, processes) as run:
         job = _prepare(config, format_fn, model_class, source, folder, processes)
@@ -142,6 +143,15 @@ def train(
         print(f"told to end at the last step: trained and saved to {folder}, and not tested", flush=True)
         attempt.told.end()
     return result
+
+
+def _claim_output(folder: Path, *, overwrite: bool) -> None:
+    """Make sure that the adapter can be saved; where one is there, nothing is left of the run that has made it."""
+    try:
+        claim_output(folder, overwrite=overwrite)
+    except OutputRefused:
+        clear_finished(folder)
+        raise
 
 
 @contextlib.contextmanager

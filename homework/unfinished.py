@@ -162,6 +162,10 @@ class UnfinishedRun:
         if not self._leads and self._resume:
             self.saved = find_saved(self.folder)[0]
 
+    def adopt(self) -> None:
+        """Take what another process has left for one's own, so that ``remove`` removes it."""
+        self._begun = True
+
     def remove(self) -> None:
         """The run is over, and its outcome lies elsewhere; one that had not begun leaves things as they are."""
         if self._begun:
@@ -202,12 +206,14 @@ class UnfinishedRun:
     def _foreign(self) -> str:
         """Name what is in the way and no run has put there; without ``run.json`` that is everything but the lock."""
         if not self.folder.is_dir():
-            return "a file" if self.folder.exists() else ""
+            nowhere = "a link that leads nowhere" if self.folder.is_symlink() else ""
+            return "a file" if self.folder.exists() else nowhere
         names = sorted(path.name for path in self.folder.iterdir())
         ours = [name for name in names if name in (RUN, LOCK) or PART.fullmatch(name)]
         if RUN in names:
             ours += [name for name in names if CHECKPOINT.fullmatch(name)]
-        return next((name for name in names if name not in ours), "")
+        foreign = next((name for name in names if name not in ours), "")
+        return f"{foreign}, and {RUN} is missing" if CHECKPOINT.fullmatch(foreign) else foreign
 
     def _read(self) -> dict[str, Any] | None:
         """Read what the run was; None where it was killed before it had said so."""
@@ -222,14 +228,19 @@ class UnfinishedRun:
                 return None
             case {"schema_version": 1, "identity": dict(), "versions": dict(), "resumed": list()}:
                 return dict(content)
-        raise RunRefused(
+        raise self._unreadable(content if isinstance(content, str) else "one that lacks fields")
+
+    def _unreadable(self, got: str) -> RunRefused:
+        return RunRefused(
             expected=f"a {RUN} that says which run this is",
-            got=content if isinstance(content, str) else "one that lacks fields",
-            where=str(path),
+            got=got,
+            where=str(self.folder / RUN),
             action="begin anew with --overwrite",
         )
 
     def _must_be_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        if missing := [name for name in now if name not in before]:
+            raise self._unreadable(f"one that lacks fields: {', '.join(missing[:3])}")
         if changed := differences(before, now):
             raise RunRefused(
                 expected="the same run as the one that is unfinished",

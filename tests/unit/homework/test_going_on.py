@@ -20,7 +20,8 @@ from transformers import Trainer
 
 from homework import going_on, training
 from homework.adapter_files import read_manifest
-from homework.errors import RunRefused, TrainingFailed
+from homework.adapter_store import save_adapter
+from homework.errors import OutputRefused, RunRefused, TrainingFailed
 from homework.unfinished import claim_run
 from unsilent.outcome import FailureFound, failed
 from unsilent.termination import Told
@@ -162,7 +163,10 @@ def test_stop_says_what_is_kept(
     with stop, killed_runs.about_to(3, IN_SAVE[2], fill_the_disk), pytest.raises(SystemExit):
         train(tiny_base, tmp_path / "out", save_steps=save_steps)
 
-    assert f"stopped at step 3 of 12{said}" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+
+    assert f"stopped at step 3 of 12{said}" in printed
+    assert "checkpoint:  none of step 3 could be written (OSError)\n" in printed
     assert "checkpoint-3" not in kept(tmp_path / "out")
 
 
@@ -290,6 +294,31 @@ def test_file_in_the_place_of_a_checkpoint_ends_no_run(
 
     assert "checkpoint:  none of step 4 could be written" in capsys.readouterr().out
     assert same(result, whole)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_run_that_is_killed_after_saving_is_finished(
+    tiny_base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    resume: bool,  # noqa: FBT001
+) -> None:
+    """Its adapter is refused to be overwritten, as ever; of its checkpoints nothing stays in the way."""
+
+    def save_and_die(*args: Any, **options: Any) -> None:  # noqa: ANN401 - whatever it takes
+        save_adapter(*args, **options)
+        killed_runs.kill()
+
+    train_killed(tiny_base, tmp_path / "out", 3)
+    monkeypatch.setattr("homework.training.save_adapter", save_and_die)
+    with pytest.raises(killed_runs.Killed):
+        train(tiny_base, tmp_path / "out", resume=True)
+    with pytest.raises(OutputRefused, match="a folder without a trained adapter"):
+        train(tiny_base, tmp_path / "out", resume=resume)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert "the run of out was finished" in capsys.readouterr().out
 
 
 def waited_for(child: Any, folder: Path, step: int) -> None:  # noqa: ANN401 - a Popen

@@ -165,7 +165,7 @@ def test_other_versions_are_said(
 
 
 OTHER = FailureFound(failed("resume-mismatch", "wiring", "Expected the same run, but got another.", {"step": 50}))
-SPOILT = FailureFound(failed("nan-grad-norm", "guard", "Expected a finite norm, but got NaN.", {"norm": "nan"}, step=51))
+SPOILT = FailureFound(failed("nan-grad-norm", "guard", "Expected a norm, but got NaN.", {"norm": "nan"}, step=51))
 
 
 def stopped_at(step: int, stop: FailureFound, out: Path, *, resume: bool) -> None:
@@ -283,17 +283,38 @@ def test_two_processes_do_not_begin_the_same_run(out: Path) -> None:
     assert is_begun(out)
 
 
-@pytest.mark.parametrize("kind", ["file", "other folder", "checkpoints of somebody"])
-def test_something_else_is_not_touched(out: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("", "a file"), ("mine", "mine"), ("checkpoint-5", "checkpoint-5, and run.json is missing")],
+    ids=["file", "other folder", "checkpoints of somebody"],
+)
+def test_something_else_is_not_touched(out: Path, kind: str, said: str) -> None:
     """Also not with --overwrite."""
     folder = unfinished_beside(out)
-    if kind == "file":
-        folder.touch()
+    if kind:
+        (folder / kind).mkdir(parents=True)
     else:
-        (folder / ("checkpoint-5" if kind.startswith("check") else "mine")).mkdir(parents=True)
+        folder.touch()
 
-    refused("but got something else", out, overwrite=True)
+    refused(rf"but got something else \({said}\)", out, overwrite=True)
     assert folder.exists()
+
+
+def test_link_that_leads_nowhere_is_in_the_way(out: Path) -> None:
+    """No process is training there."""
+    unfinished_beside(out).symlink_to(out / "nowhere")
+
+    refused(r"something else \(a link that leads nowhere\)", out)
+    assert unfinished_beside(out).is_symlink()
+
+
+@pytest.mark.parametrize(("identity", "lost"), [({}, "seed, precision"), ({"seed": 1}, "precision")])
+def test_torn_identity_is_refused(out: Path, identity: dict[str, object], lost: str) -> None:
+    """What is not there has not been changed."""
+    path = begin(out, 50).folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"identity": identity}))
+
+    refused(f"says which run this is, but got one that lacks fields: {lost}\\.", out, resume=True)
 
 
 def test_folder_that_cannot_be_locked_is_refused(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
