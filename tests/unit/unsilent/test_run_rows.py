@@ -101,7 +101,7 @@ def test_batches_are_told_apart() -> None:
 @pytest.mark.parametrize(
     "draw",
     [random.random, lambda: torch.rand(()), np.random.rand],
-    ids=["random", "torch", "numpy"],  # noqa: NPY002
+    ids=["random", "torch", "numpy"],
 )
 def test_batch_that_is_drawn_has_no_hash(draw: Callable[[], Any]) -> None:
     """Its rows have one."""
