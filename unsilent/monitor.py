@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from .outcome import Outcome
 
 OnFinding = Literal["stop", "warn"]
-# Steps after which the weights are watched anew until they move: a stop is found within about twice the steps before it,
-# in a run of twelve steps as in a long one. Each costs one copy of the adapter and one comparison.
+# Steps after which the weights are watched anew until they move: a stop is found within about twice the steps before
+# it, in a run of twelve steps as in a long one. Each costs one copy of the adapter and one comparison.
 EARLY_REVIEWS = frozenset({5, 10, 20, 35})
 REVIEW = 50  # and again after every so many
 IGNORED = -100  # torch's cross entropy leaves labels of this value out

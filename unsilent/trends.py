@@ -32,8 +32,8 @@ NOISES = 3.0
 NOISES_AFTER_LEAP = 5.0  # when the start is one value only, which may be low by chance
 # A leap among the first three values is one of the distances that the noise is made of, and may hide itself. Without it
 # the noise is smaller, so more is asked: so many values above, of which the first five lie so many deviations above the
-# start. Of 48,000 made series of 60 losses (sigma 0.2 to 0.8, falling or not) it called none rising that was not called
-# so before; of nine real ones, RMSprop at rates of 0.5 to 2.0 upon a base at 0.7 to 1.8, it found eight instead of five.
+# start. Of 48,000 made series of 60 losses (sigma 0.2 to 0.8, falling or not) it called none rising that was not so
+# called before; of nine real ones, RMSprop at 0.5 to 2.0 upon a base at 0.7 to 1.8, it found eight instead of four.
 NOISES_OF_LEAP = 8.0
 KNOWN_NOISE = 20
 SMOOTHING = 0.05  # of the running level and noise
