@@ -22,7 +22,7 @@ ROWS = 8  # a step
 def main(folder: Path) -> None:
     """Train eight steps and write what came of them."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1:  # of several GPUs a Trainer would take all: it has its micro-batches, eight rows for each, made by then
+    if world == 1:  # of several GPUs a Trainer would take all, and eight rows for each of them
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     import trainers
