@@ -80,7 +80,7 @@ class Processes:
         """What to type for ``python -m ...`` on as many processes."""
         if self.world == 1:
             return command
-        if "ACCELERATE_DYNAMO_MODE" in os.environ:  # set by accelerate's launcher alone; Trainer sets some of the others
+        if "ACCELERATE_DYNAMO_MODE" in os.environ:  # by accelerate's launcher; Trainer sets others
             launcher = f"accelerate launch --multi_gpu --num_processes {self.world}"
         else:
             launcher = f"torchrun --nproc_per_node {os.environ.get('LOCAL_WORLD_SIZE') or self.world}"

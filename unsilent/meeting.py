@@ -143,6 +143,11 @@ def is_sharded(weight: torch.Tensor) -> bool:
     return any(hasattr(weight, name) for name in ("placements", "_is_flat_param", "_is_sharded", "ds_id"))
 
 
+def is_readable(weight: torch.Tensor) -> bool:
+    """Whether this rank holds all of its values."""
+    return not (weight.is_meta or torch.nn.parameter.is_lazy(weight) or is_sharded(weight))
+
+
 def longest_wait() -> dt.timedelta:
     """What the group that trains was given for one operation."""
     try:

@@ -27,12 +27,12 @@ import torch
 
 from .adapted import predicts_next_token, tuner_parameters, unwrapped
 from .broken_numbers import STAGE
-from .fingerprints import fingerprint, named_fingerprints
+from .fingerprints import fingerprint, named_fingerprints, word_of_starts
 from .forward_hooks import Hook, checkpointed, owners, part_of
 from .gradients import GradientWatch
 from .judgement import Judge
 from .live import Live
-from .meeting import ONE_PROCESS
+from .meeting import ONE_PROCESS, is_readable
 from .movement import Movement
 from .optimization import adapter_groups
 from .outcome import FailureFound, FailureWarning, fold_symptoms, passed
@@ -114,8 +114,13 @@ class StepMonitor:
         self._groups = adapter_groups(inner, optimizer) if getattr(optimizer, "param_groups", None) else []
         self._moved: torch.Tensor | None = None
         self.ranks = Ranks.around(trainable.values()) if ranks else Ranks(why_not=NOT_ASKED)
-        self._shared = shared_weights(inner, trainable)
-        self._frozen = fingerprint_frozen(inner) if self.ranks.line else None
+        left_out = set(getattr(inner, "_ddp_params_and_buffers_to_ignore", ()))  # DDP averages them no more than we do
+        self._shared = {name: weight for name, weight in trainable.items() if name not in left_out}
+        self._frozen = {
+            name: weight
+            for name, weight in inner.named_parameters()
+            if name not in trainable and name not in left_out and is_readable(weight)
+        }
         self._print: torch.Tensor | None = None
         self._micro_batches: list[MicroBatch] = []
         self._now = MicroBatch()
@@ -267,7 +272,7 @@ class StepMonitor:
         return self.ranks.agree(found, moment=moment, step=self.step, facts=facts)
 
     def _beginning(self, facts: Mapping[str, object]) -> Mapping[str, object]:
-        """What must be equal before the first step: settings, and every trainable tensor bit for bit."""
+        """What must be equal before the first step: settings, trainable tensors bit for bit, the starts of frozen ones."""
         if self.ranks.line is None:
             return {}
         weights = self._shared
@@ -276,7 +281,7 @@ class StepMonitor:
             "on_finding": self.on_finding,
             "the optimizer": type(getattr(self._optimizer, "optimizer", self._optimizer)).__name__,
             "the learning rate": [float(group["lr"]) for group in self._groups],
-            "the frozen weights": self._frozen_word(),
+            "the frozen weights": word_of_starts(self._frozen),
         }
         return {**facts, **own, **{name: f"{tuple(weights[name].shape)} {weights[name].dtype}, bits {bits}"
                                    for name, bits in read.items()}}  # fmt: skip

@@ -14,7 +14,18 @@ import torch.distributed as dist
 from torch._C._distributed_c10d import FileStore, Store
 
 from unsilent import meeting
-from unsilent.meeting import ALONE, NO_STORE, ONE_PROCESS, SHARDED, TOGETHER, decide, is_sharded, longest_wait, meet
+from unsilent.meeting import (
+    ALONE,
+    NO_STORE,
+    ONE_PROCESS,
+    SHARDED,
+    TOGETHER,
+    decide,
+    is_readable,
+    is_sharded,
+    longest_wait,
+    meet,
+)
 
 WEIGHTS = [torch.zeros(2)]
 
@@ -162,6 +173,7 @@ def test_sharded_parameters_are_not_compared(monkeypatch: pytest.MonkeyPatch, st
     weight.ds_id = 3  # type: ignore[attr-defined] # as DeepSpeed's ZeRO-3 marks what it has partitioned
 
     assert not is_sharded(WEIGHTS[0])
+    assert [is_readable(one) for one in (WEIGHTS[0], weight, torch.empty(2, device="meta"))] == [True, False, False]
     assert meet([*WEIGHTS, weight]) == (None, SHARDED)
 
 

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 import talking
+import torch
+import trainers
 
+from unsilent import StepMonitor
 from unsilent.outcome import FailureWarning, Outcome, failed
-from unsilent.ranks import BEGINNING, END, STEP, Ranks, Word, check_agreement, conclude, facts_of
+from unsilent.ranks import BEGINNING, END, NOT_ASKED, STEP, Ranks, Word, check_agreement, conclude, facts_of
 
 NAN = failed("nan-grad-norm", "guard", "Expected numbers, but got NaN.", {"micro_batch": 2}, step=4)
 LABELS = failed("labels-all-masked", "guard", "Expected labels.", {"rows": 3}, step=4)
@@ -183,3 +186,41 @@ def test_threads_agree_as_processes_do() -> None:
     assert [(one.slug, one.step) for one in first] == [("ranks-disagree", 1)]
     assert first[0].evidence["differs"] == ["the learning rate"]
     assert first == second
+
+
+def spoil_base(model: Any, rank: int) -> None:  # noqa: ANN401 - a PEFT model
+    """Another base on rank 1."""
+    if rank == 1:
+        model.base_model.model.model.norm.weight.data.mul_(2)
+
+
+def test_other_bases_are_found_before_the_first_step() -> None:
+    """Frozen weights are no one's gradient: averaging them would hide nothing and nothing would show it."""
+    found = [monitor.findings for monitor in talking.train_together(spoil_base)]
+
+    assert [(one[0].slug, one[0].step, one[0].evidence["differs"]) for one in found] == [
+        ("ranks-disagree", 1, ["the frozen weights"])
+    ] * 2
+
+
+def test_weights_that_ddp_leaves_alone_may_differ() -> None:
+    """Each rank has its own of these; all others are compared."""
+    model = trainers.fresh_adapter()
+    model._ddp_params_and_buffers_to_ignore = [trainers.MIDDLE]
+    monitor = StepMonitor(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    monitor.ranks = Ranks(Lonely())
+    compared = monitor._beginning({})
+    monitor.close()
+    trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
+
+    assert trained - set(compared) == {trainers.MIDDLE}
+
+
+def test_processes_of_one_group_may_train_apart() -> None:
+    """Each its fold, say: nobody waits for the others."""
+    model = trainers.fresh_adapter()
+    monitor = StepMonitor(model, torch.optim.SGD(model.parameters(), lr=0.1), ranks=False)
+    monitor.close()
+
+    assert monitor.ranks.line is None
+    assert monitor.ranks.settled(0).reason == NOT_ASKED
