@@ -151,7 +151,7 @@ def is_readable(weight: torch.Tensor) -> bool:
 def longest_wait() -> dt.timedelta:
     """What the group that trains was given for one operation."""
     try:
-        backend = dist.distributed_c10d._get_default_group()._get_backend(_place())  # type: ignore[attr-defined] # noqa: SLF001 - no public way to it
+        backend = dist.distributed_c10d._get_default_group()._get_backend(_place())  # noqa: SLF001 - no public way to it
         given = backend.options._timeout  # noqa: SLF001
     except (RuntimeError, AttributeError, ValueError):  # another torch, or another backend
         return LONGEST_WAIT

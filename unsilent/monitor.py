@@ -272,7 +272,7 @@ class StepMonitor:
         return self.ranks.agree(found, moment=moment, step=self.step, facts=facts)
 
     def _beginning(self, facts: Mapping[str, object]) -> Mapping[str, object]:
-        """What must be equal before the first step: settings, trainable tensors bit for bit, the starts of frozen ones."""
+        """What must be equal before the first step: settings, trainable tensors, the beginnings of frozen ones."""
         if self.ranks.line is None:
             return {}
         weights = self._shared

@@ -168,7 +168,7 @@ def test_wrong_options_are_said_once(
         raise OptionInvalid(expected="rows", got=str(rows), where="--rows", action="give some")
 
     waited: list[float] = []
-    monkeypatch.setattr(command_line.time, "sleep", waited.append)
+    monkeypatch.setattr("homework.command_line.time.sleep", waited.append)
     for name, value in {"WORLD_SIZE": 2, "RANK": rank, "LOCAL_RANK": rank}.items():
         monkeypatch.setenv(name, str(value))
 

@@ -320,6 +320,16 @@ def test_refusal_of_rank_0_is_everybodys(ranked: dict[str, list[dict[str, Any]]]
 
 @pytest.mark.slow
 @pytest.mark.processes
+def test_error_that_cannot_be_sent_ends_all(ranked: dict[str, list[dict[str, Any]]]) -> None:
+    """Over a real group: nobody waits for a word that never comes."""
+    first, second = ranked["failed"]
+
+    assert first["kind"] == "CalledProcessError"
+    assert second == {"kind": "RuntimeError", "words": f"CalledProcessError: {first['words']}"}
+
+
+@pytest.mark.slow
+@pytest.mark.processes
 @pytest.mark.parametrize("launcher", [support.TORCHRUN, support.ACCELERATE], ids=["torchrun", "accelerate"])
 def test_two_processes_train_the_adapter_of_one(
     tiny_base: Path, small_data: Path, tmp_path: Path, launcher: tuple[str, ...]

@@ -20,8 +20,10 @@ from homework.adapter_store import claim_output
 from homework.batching import BatchPlan
 from homework.data import Dataset
 from homework.errors import BadInput, OutputRefused, RowsUnusable, TrainingFailed
+from homework.going_on import train_on
 from homework.processes import Processes
 from unsilent.outcome import FailureFound
+from unsilent.parity import record_logits
 
 
 def _trajectory(items: list[tokens.Tokens], *, plain: bool, steps: int = 20) -> list[float]:
@@ -252,7 +254,6 @@ def test_two_processes_are_planned_for(
 def test_logits_are_recorded_without_tf32(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainer sets it for the whole process; whoever loads the adapter does not."""
     seen: list[str] = []
-    train_on, record = training.train_on, training.record_logits
 
     def train_with_tf32(*args: Any, **named: Any) -> Any:  # noqa: ANN401
         monkeypatch.setattr(torch.backends, "fp32_precision", "tf32")
@@ -260,7 +261,7 @@ def test_logits_are_recorded_without_tf32(tiny_base: Path, tmp_path: Path, monke
 
     def record_and_look(*args: Any) -> Any:  # noqa: ANN401
         seen.append(torch.backends.fp32_precision)  # type: ignore[attr-defined] # torch 2.9
-        return record(*args)
+        return record_logits(*args)
 
     before = torch.backends.fp32_precision  # type: ignore[attr-defined]
     monkeypatch.setattr(training, "train_on", train_with_tf32)
