@@ -15,6 +15,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any
 
 import faults
@@ -185,6 +186,20 @@ def refused() -> dict[str, Any]:
     return {}
 
 
+def failed() -> dict[str, Any]:
+    """Rank 0 meets an error that no other process can be sent."""
+    from homework.processes import Processes, on_first
+
+    def fail() -> None:
+        raise CalledProcessError(3, ["a program"])  # pickled by its words, and not made again of them
+
+    try:
+        on_first(Processes.of_this_run(), fail)
+    except (CalledProcessError, RuntimeError) as error:
+        return {"kind": type(error).__name__, "words": str(error)}
+    return {}
+
+
 SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     "healthy": loop,
     "healthy, unwatched": lambda: loop(watched=False),
@@ -203,6 +218,7 @@ SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     "trainer, uneven": uneven,
     "evaluated": evaluated,
     "refused": refused,
+    "failed": failed,
 }
 
 
