@@ -324,8 +324,8 @@ def test_error_that_cannot_be_sent_ends_all(ranked: dict[str, list[dict[str, Any
     """Over a real group: nobody waits for a word that never comes."""
     first, second = ranked["failed"]
 
-    assert first["kind"] == "CalledProcessError"
-    assert second == {"kind": "RuntimeError", "words": f"CalledProcessError: {first['words']}"}
+    assert first == {"kind": "ProgramEnded", "words": "a program ended with status 3"}
+    assert second == {"kind": "RuntimeError", "words": f"ProgramEnded: {first['words']}"}
 
 
 @pytest.mark.slow

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import talking
 import torch
 import trainers
 
-from unsilent import StepMonitor
+from unsilent import StepMonitor, TrainingGuard
 from unsilent.outcome import FailureWarning, Outcome, failed
-from unsilent.ranks import BEGINNING, END, NOT_ASKED, STEP, Ranks, Word, check_agreement, conclude, facts_of
+from unsilent.ranks import BEGINNING, END, NOT_ASKED, SLUG, STEP, Ranks, Word, check_agreement, conclude, facts_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAN = failed("nan-grad-norm", "guard", "Expected numbers, but got NaN.", {"micro_batch": 2}, step=4)
 LABELS = failed("labels-all-masked", "guard", "Expected labels.", {"rows": 3}, step=4)
@@ -224,3 +227,11 @@ def test_processes_of_one_group_may_train_apart() -> None:
 
     assert monitor.ranks.line is None
     assert monitor.ranks.settled(0).reason == NOT_ASKED
+
+
+def test_guard_may_watch_a_process_of_its_own(tmp_path: Path) -> None:
+    """It announces nothing, and says why the ranks were not compared."""
+    guard = TrainingGuard(ranks=False).attach(trainer := trainers.make_trainer(tmp_path, max_steps=1))
+    trainer.train()
+
+    assert trainers.unseen(guard.report)[SLUG] == NOT_ASKED
