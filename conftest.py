@@ -12,6 +12,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import sys
 import warnings
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports the hub's client, which reads it once
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what it starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 LOOPBACK = ("127.", "::1", "localhost")
 COVERED_CHILDREN = "COVERAGE_PROCESS_CONFIG"  # coverage's patch for child processes looks for it there
-# pytest writes the current test's name there itself; torch names a folder when its compiler is first imported
-OWN_VARIABLES = {"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR"}
+# pytest writes the current test's name there itself; torch names a folder when its compiler is first imported; coverage
+# writes its own when it goes on after a test that is not traced
+OWN_VARIABLES = {"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR", COVERED_CHILDREN}
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET_CHROMIUM = [  # as root, without a screen, and without calls to its maker
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -102,7 +106,8 @@ def _put_back(before: dict[str, object]) -> None:
     os.chdir(str(before["working directory"]))
     environment = before["environment"]
     assert isinstance(environment, dict)
-    os.environ.clear()
+    for name in set(os.environ) - set(environment) - OWN_VARIABLES:
+        del os.environ[name]
     os.environ.update(environment)
     torch = sys.modules.get("torch")
     if torch:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
+import time
 import typing
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,17 @@ import typer
 from unsilent.outcome import FailureFound
 from unsilent.termination import tidy_on_sigterm
 
-from .errors import BadInput
-from .processes import SAID, Processes, leave, one_voice
+from .errors import BadInput, OptionInvalid
+from .processes import ALONE, OF_THIS_RANK, SAID, Processes, leave, one_voice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 EXIT_BAD_INPUT = 2
 EXIT_FAILURE_FOUND = 1
+# Seconds until rank 0 has read the command line, too: its imports take as long as ours, but for what the disk and other
+# programs do. The launcher ends our sleep when rank 0 has spoken.
+LATEST = 10.0
 
 
 def run(commands: Callable[..., object] | Mapping[str, Callable[..., object]], *, prog: str) -> typing.NoReturn:
@@ -58,11 +62,16 @@ def call(commands: Callable[..., object] | Mapping[str, Callable[..., object]], 
         for name, function in commands.items():
             app.command(name)(_flat(function))
     program = f"python -m {prog}"
+    processes = ALONE
     try:
-        with one_voice(Processes.of_this_run()):
+        processes = Processes.of_this_run()
+        with one_voice(processes):
             status = app(prog_name=program, standalone_mode=False)
     except (BadInput, FailureFound) as error:
-        if SAID not in getattr(error, "__notes__", ()):
+        notes = getattr(error, "__notes__", ())
+        if isinstance(error, OptionInvalid) and OF_THIS_RANK not in notes:
+            _say_once(f"error: {error}", processes)
+        elif SAID not in notes:
             print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILURE_FOUND if isinstance(error, FailureFound) else EXIT_BAD_INPUT
     except typer.Abort:
@@ -73,13 +82,24 @@ def call(commands: Callable[..., object] | Mapping[str, Callable[..., object]], 
         if not hasattr(error, "format_message"):
             raise
         words = error.format_message().strip().rstrip(".")
-        print(
+        _say_once(
             f"error: Expected options and commands of {program}, but got: {words}. Where: the command line. "
             f"What to do: see {program} --help.",
-            file=sys.stderr,
+            processes,
         )
         return EXIT_BAD_INPUT
     return status if isinstance(status, int) else 0
+
+
+def _say_once(words: str, processes: Processes) -> None:
+    """Let rank 0 say what every process meets, since all were started by one line.
+
+    The others stay until it has: a launcher ends all as soon as one has ended, and would end rank 0 before its word.
+    """
+    if processes.is_first:
+        print(words, file=sys.stderr)
+    else:
+        time.sleep(LATEST)
 
 
 def _flat(function: Callable[..., object]) -> Callable[..., object]:

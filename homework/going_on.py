@@ -10,12 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError
 from transformers import Trainer, TrainerCallback
 
 from unsilent.termination import note_signals
 
+from .processes import Processes, gather
 from .saved_steps import SavedStep, find_saved, folder_of, remove_saved, seal_step
 
 if TYPE_CHECKING:
@@ -43,19 +43,41 @@ class ResumableTrainer(Trainer):  # type: ignore[misc] # transformers' base clas
             super()._save_checkpoint(*args, **kwargs)
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # no room, or something lies in its place
             problem = error
-        self.accelerator.wait_for_everyone()
+        problems = gather(_processes_of(self.args), _in_words(problem))  # each has a file of its own in the checkpoint
         if not self.args.should_save:
             return
+        words = next(filter(None, problems), "")
         try:
-            if problem is None:
+            if not words:
+                _check_random_states(folder, self.args.world_size)
                 seal_step(saved)
         except OSError as error:
-            problem = error
-        if problem is not None:
+            words = _in_words(error)
+        if words:
             remove_saved(folder)
-            words = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
             then = "" if self.control.should_training_stop else "; training goes on"
             print(f"checkpoint:  none of step {saved.step} could be written ({words}){then}", flush=True)
+
+
+def _processes_of(arguments: Any) -> Processes:  # noqa: ANN401 - a Trainer's
+    return Processes(arguments.process_index, arguments.world_size)
+
+
+def _in_words(problem: Exception | None) -> str:
+    """The first line of an error, or its kind; empty where there is none."""
+    return "" if problem is None else next(iter(str(problem).splitlines()), "") or type(problem).__name__
+
+
+def _check_random_states(folder: Path, world: int) -> None:
+    """Make sure that each process has left its random state; one on another machine may have no such folder in common.
+
+    Raises:
+        FileNotFoundError: One is not there.
+    """
+    names = [f"rng_state_{rank}.pth" for rank in range(world)] if world > 1 else []
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(f"{missing[0]} is not there: all processes must write to one folder")
 
 
 class StepKeeper(TrainerCallback):  # type: ignore[misc] # transformers' base class is untyped
@@ -92,9 +114,7 @@ class StepKeeper(TrainerCallback):  # type: ignore[misc] # transformers' base cl
 
     def _agreed(self, signal: int) -> int:
         """The signal that any process was sent: all stop after the same step, or they would wait for each other."""
-        if self.trainer.args.world_size == 1:
-            return signal
-        return int(self.trainer.accelerator.gather(torch.tensor([signal], device=self.trainer.args.device)).max())
+        return max(gather(_processes_of(self.trainer.args), signal))  # on the host: no kernel is waited for
 
 
 def train_on(trainer: Trainer, run: UnfinishedRun, *, save_steps: int, again: str) -> Told:

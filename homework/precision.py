@@ -7,13 +7,16 @@ it; everything else gets fp32. Loading for answers uses this too, so the file im
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .devices import describe_device
 from .errors import OptionInvalid, PrecisionUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
 
     from .devices import Device
@@ -129,3 +132,26 @@ def _unavailable(expected: str, got: str, where: str) -> PrecisionUnavailable:
         where=f"{where} (or SFT_PRECISION)",
         action="leave it out, and the best that works is chosen; fp32 works everywhere",
     )
+
+
+@contextlib.contextmanager
+def products_as_before() -> Iterator[None]:
+    """Put back, at the end, how exactly fp32 matrices are multiplied: Trainer sets TF32 for the whole process.
+
+    An adapter is judged as others will load it, in a process that knows nothing of TF32. With products of ten bits,
+    emulated on a CPU, the logits of the 135M in fp32 moved by 1.4e-3 of their span, where a reload is allowed 5e-4
+    (``unsilent.parity.BOUNDS``).
+    """
+    import torch  # noqa: PLC0415 - choosing needs none of it
+
+    backends: Any = torch.backends
+    if hasattr(backends, "fp32_precision"):  # torch 2.9
+        switches = [(backends, "fp32_precision")]
+    else:
+        switches = [(backends.cuda.matmul, "allow_tf32"), (backends.cudnn, "allow_tf32")]
+    before = [getattr(owner, name) for owner, name in switches]
+    try:
+        yield
+    finally:
+        for (owner, name), value in zip(switches, before, strict=True):
+            setattr(owner, name, value)

@@ -15,6 +15,7 @@ import contextlib
 import datetime as dt
 import functools
 import os
+import pickle
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -32,6 +33,7 @@ ArgumentsT = ParamSpec("ArgumentsT")
 # Rank 0 may be at work alone for long, saving and asking where the answers come from; one that is gone is noticed at
 # once, since its connections close.
 WAIT = dt.timedelta(days=1)
+OF_THIS_RANK = "others may be in order"  # the note on a wrong option that not every rank meets
 SAID = "rank 0 has said so"  # the note on an error that rank 0 has met, wherever else it is raised
 
 
@@ -76,7 +78,15 @@ class Processes:
 
     def launched(self, command: str) -> str:
         """What to type for ``python -m ...`` on as many processes."""
-        return command if self.world == 1 else command.replace("python", f"torchrun --nproc_per_node {self.world}", 1)
+        if self.world == 1:
+            return command
+        if "ACCELERATE_DYNAMO_MODE" in os.environ:  # by accelerate's launcher; Trainer sets others
+            launcher = f"accelerate launch --multi_gpu --num_processes {self.world}"
+        else:
+            launcher = f"torchrun --nproc_per_node {os.environ.get('LOCAL_WORLD_SIZE') or self.world}"
+        machines = int(os.environ.get("GROUP_WORLD_SIZE") or 1)
+        where = f" (on each of the {machines} machines, with the options that said where they meet)"
+        return command.replace("python", launcher, 1) + where * (machines > 1)
 
 
 ALONE = Processes()
@@ -110,12 +120,14 @@ def join() -> Processes:
     if on_gpu:
         count = torch.cuda.device_count()
         if processes.local_rank >= count:
-            raise OptionInvalid(
+            refusal = OptionInvalid(
                 expected="a GPU for each process",
                 got=f"{count} GPU(s) for local rank {processes.local_rank}",
                 where="LOCAL_RANK",
                 action=f"start at most {count} processes on this machine, or hide the GPUs: CUDA_VISIBLE_DEVICES=",
             )
+            refusal.add_note(OF_THIS_RANK)
+            raise refusal
         torch.cuda.set_device(processes.local_rank)
     if not dist.is_initialized():
         dist.init_process_group("nccl" if on_gpu else "gloo")
@@ -157,7 +169,7 @@ def on_first(processes: Processes, action: Callable[[], ResultT]) -> ResultT:
 
     Args:
         processes: Which of how many this is.
-        action: Its result must survive pickling, as its errors must.
+        action: Its result must survive pickling; of an error that does not, the others are told kind and words.
 
     Returns:
         What rank 0 returned.
@@ -175,13 +187,24 @@ def on_first(processes: Processes, action: Callable[[], ResultT]) -> ResultT:
             told[0] = action()
         except Exception as error:  # noqa: BLE001 - raised below, on every rank
             told[1] = error
+    own = told[1]
+    told[1] = _sendable(own)
     dist.broadcast_object_list(told, src=0, group=_waiting_group(dist.group.WORLD))
-    result, refusal = told
+    result, refusal = told[0], own or told[1]
     if refusal is not None:
         if not processes.is_first:
             refusal.add_note(SAID)
         raise refusal
     return result  # type: ignore[no-any-return] # what action returned
+
+
+def _sendable(error: Exception | None) -> Exception | None:
+    """An error as it can be sent to other processes; some cannot be pickled, others not be made again of that."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own, of a moment ago
+    except Exception:  # noqa: BLE001 - whatever its own code raises
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def gather(processes: Processes, value: ResultT) -> list[ResultT]:

@@ -36,7 +36,7 @@ from .finished_runs import clear_finished
 from .going_on import train_on
 from .lora import add_adapter, count_parameters
 from .memory_limits import train_within_memory
-from .precision import Precision, choose_precision, dtype_named
+from .precision import Precision, choose_precision, dtype_named, products_as_before
 from .processes import heard_once, join, on_first
 from .run_identity import describe_circumstances, identify
 from .run_record import check_plan, describe_stop, describe_training
@@ -132,12 +132,13 @@ def train(
     with _claimed(config, folder, processes) as run:
         job = _prepare(config, format_fn, model_class, source, folder, processes)
         on_first(processes, lambda: _begin(job, run))
-        attempt = train_within_memory(
-            partial(make_trainer, job.llm, job.items, config, job.precision),
-            lambda trainer: train_on(trainer, run, save_steps=config.save_steps, again=again),
-            job.llm,
-            job.batch,
-        )
+        with products_as_before():
+            attempt = train_within_memory(
+                partial(make_trainer, job.llm, job.items, config, job.precision),
+                lambda trainer: train_on(trainer, run, save_steps=config.save_steps, again=again),
+                job.llm,
+                job.batch,
+            )
         result = on_first(processes, lambda: _conclude(dataclasses.replace(job, batch=attempt.batch), run, attempt))
     if attempt.told.signal:
         print(f"told to end at the last step: trained and saved to {folder}, and not tested", flush=True)

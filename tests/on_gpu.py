@@ -67,9 +67,12 @@ PRECISIONS: Mapping[str, Mapping[str, Any]] = {
 RELOAD = """
 import json, sys
 from homework import sft
+from unsilent.parity import check_reload
 llm = sft.load(sys.argv[1])
 weight = next(llm.model.parameters())
-print(json.dumps({"answers": llm.answer(*sys.argv[2:]), "device": weight.device.type, "dtype": str(weight.dtype)}))
+logits = check_reload(json.load(open(sys.argv[1] + "/manifest.json"))["logits"], llm.model)
+said = {"device": weight.device.type, "dtype": str(weight.dtype), "logits": f"{logits.status} {logits.message}".strip()}
+print(json.dumps(said | {"answers": llm.answer(*sys.argv[2:])}))
 """
 
 
@@ -178,7 +181,7 @@ def weights_of(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def reload_elsewhere(folder: Path, *questions: str) -> dict[str, Any]:
-    """Load an adapter in a new process: its answers, its device, the dtype of its base."""
+    """Load an adapter in a new process: its answers, its device, the dtype of its base, the outcome on its logits."""
     command = [sys.executable, "-c", RELOAD, str(folder), *questions]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -149,7 +149,7 @@ def on_one_rank(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - of loop
 def uneven() -> dict[str, Any]:
     """A loader of one's own for each rank, and fewer batches on rank 1."""
     rows = trainers.counting_rows(64 if dist.get_rank() == 0 else 40)
-    return train(rows)
+    return train(rows, max_steps=12)
 
 
 def evaluated() -> dict[str, Any]:
@@ -185,6 +185,28 @@ def refused() -> dict[str, Any]:
     return {}
 
 
+class ProgramEnded(Exception):
+    """Pickled by its words, of which it cannot be made again."""
+
+    def __init__(self, program: str, *, status: int) -> None:
+        """Say which program ended how."""
+        super().__init__(f"{program} ended with status {status}")
+
+
+def failed() -> dict[str, Any]:
+    """Rank 0 meets an error that no other process can be sent."""
+    from homework.processes import Processes, on_first
+
+    def fail() -> None:
+        raise ProgramEnded("a program", status=3)
+
+    try:
+        on_first(Processes.of_this_run(), fail)
+    except (ProgramEnded, RuntimeError) as error:
+        return {"kind": type(error).__name__, "words": str(error)}
+    return {}
+
+
 SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     "healthy": loop,
     "healthy, unwatched": lambda: loop(watched=False),
@@ -203,6 +225,7 @@ SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     "trainer, uneven": uneven,
     "evaluated": evaluated,
     "refused": refused,
+    "failed": failed,
 }
 
 

@@ -21,13 +21,15 @@ ROWS = 8  # a step
 
 def main(folder: Path) -> None:
     """Train eight steps and write what came of them."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:  # of several GPUs a Trainer would take all, and eight rows for each of them
+        os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     import trainers
     from safetensors.torch import save_file
     from transformers.trainer_callback import PrinterCallback
 
     torch.set_num_threads(1)
-    world = int(os.environ.get("WORLD_SIZE", "1"))
     on_gpu = torch.cuda.is_available()
     backend = "nccl" if on_gpu else "gloo"
     options: dict[str, Any] = {
@@ -40,7 +42,6 @@ def main(folder: Path) -> None:
     if world > 1:
         options |= {"ddp_backend": backend, "ddp_find_unused_parameters": False}
     trainer = trainers.make_trainer(folder, **options)
-    trainer.args._n_gpu = min(trainer.args.n_gpu, 1)
     trainer.remove_callback(PrinterCallback)
     trainer.train()
     model = trainer.accelerator.unwrap_model(trainer.model)

@@ -67,6 +67,7 @@ def train_together(
     steps: Sequence[int] = (5, 5),
     lr: Sequence[float] = (1e-2, 1e-2),
     same_rows: bool = True,
+    finished: bool = True,
     **options: Any,  # noqa: ANN401 - for the monitors
 ) -> list[Any]:
     """Train two ranks in two threads; their monitors, which keep what they found.
@@ -76,6 +77,7 @@ def train_together(
         steps: Of each rank.
         lr: Of each rank.
         same_rows: Equal gradients stand for averaged ones; with other rows the ranks drift apart.
+        finished: Their loops call ``finish``.
         **options: For the monitors.
     """
     first = trainers.fresh_adapter()
@@ -101,7 +103,8 @@ def train_together(
                 optimizer.step()
                 monitor.after_step()
                 optimizer.zero_grad()
-            monitor.finish()
+            if finished:
+                monitor.finish()
         return monitor
 
     with ThreadPoolExecutor(WORLD) as pool:

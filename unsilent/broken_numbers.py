@@ -14,7 +14,7 @@ import torch
 from .outcome import failed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from .failures import Stage
     from .live import Live
@@ -143,7 +143,7 @@ class BrokenNumbers:
         slug = "fp16-overflow" if is_overflow else "nan-grad-norm"
         one = record.micro_batches[micro_batch - 1] if micro_batch <= len(record.micro_batches) else None
         loss = one.loss if one else None
-        in_forward = f"{spot.at} of {spot.module}" if spot else "the forward pass"
+        in_forward = f"{spot.at} of {spot.module}" if spot else self._in_forward(names)
         where = {"weight": f"weight {weight}", "gradient": f"gradient of {parameter}", "activation": in_forward}[kind]
         cure = (
             "train in bf16 or fp32, or with fp32 adapter weights and a gradient scaler"
@@ -158,7 +158,8 @@ class BrokenNumbers:
             f"taken. What to do: {cure}.",
             {"parameter": parameter, "micro_batch": micro_batch, "kind": kind, "loss": loss,
              "parameters": names[:NAMED], "count": len(names),
-             "module": spot.module if spot else None, "largest": spot.largest if spot else None},
+             "module": spot.module if spot else None, "largest": spot.largest if spot else None,
+             "repeats": _repeats(spot, is_fine_again=self.live.is_fine_again) if kind == "activation" else None},
             step=record.step,
         )  # fmt: skip
         if slug == "fp16-overflow":
@@ -167,6 +168,13 @@ class BrokenNumbers:
                          {"grad_norm": record.grad_norm, "micro_batch": micro_batch}, step=record.step)  # fmt: skip
         if one is not None and one.is_loss_broken and self.live.hides_nan:
             yield zero_loss(record, micro_batch, "Trainer's logging_nan_inf_filter prints NaN as 0.0", is_hidden=True)
+
+    def _in_forward(self, names: Sequence[str]) -> str:
+        """What is known of a forward pass in which no module could be named."""
+        words = "the forward pass"
+        if self.live.is_fine_again:
+            words += " (run again on the same batch it stayed finite in every module: it happened once, or by chance)"
+        return f"{words}, first gradient that is not finite {names[0]}" if names else words
 
 
 def zero_loss(record: StepRecord, micro_batch: int, why: str, *, is_hidden: bool) -> Outcome:
@@ -199,3 +207,8 @@ def trend_of(  # noqa: PLR0913, PLR0917 - the parts of a sentence
 
 def _said(value: float | None) -> str:
     return "not seen" if value is None else f"{value:g}"
+
+
+def _repeats(spot: object, *, is_fine_again: bool) -> bool | None:
+    """Whether the same batch breaks the numbers again; None where it could not be run again."""
+    return True if spot else False if is_fine_again else None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
+from .meeting import announce
 from .monitor import WATCHED, OnFinding, StepMonitor
 from .outcome import Report, skipped
 from .ranks import SLUG, facts_of
@@ -42,13 +43,16 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
         report: Every outcome: what was found, what is in order, what could not be seen and why.
     """
 
-    def __init__(self, *, on_finding: OnFinding = "stop", wiring: bool = True, rerun: bool = True) -> None:
+    def __init__(
+        self, *, on_finding: OnFinding = "stop", wiring: bool = True, rerun: bool = True, ranks: bool = True
+    ) -> None:
         """Choose what a finding does.
 
         Args:
             on_finding: ``stop`` or ``warn``.
             wiring: Look at model, optimizer, schedule and a few rows before the first step.
             rerun: After a NaN, run that batch forward once more to name the module that made it.
+            ranks: Watch together with the other processes of a group; False where each trains something of its own.
 
         Raises:
             ValueError: Another word than ``stop`` or ``warn``.
@@ -58,6 +62,7 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
         self.on_finding = on_finding
         self.wiring = wiring
         self.rerun = rerun
+        self.ranks = ranks
         self.monitor: StepMonitor | None = None
         self._watching: Any = None  # the monitor, from the beginning of training on
         self._trainer: Any = None
@@ -79,6 +84,8 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
         if self not in trainer.callback_handler.callbacks:
             trainer.add_callback(self)
         self._trainer = trainer
+        if self.ranks:
+            announce()
         trainer.train = _Watched(self, trainer, vars(trainer).get("train"))
         return self
 
@@ -99,8 +106,8 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
                 outcomes += [skipped(one.slug, one.stage, reason) for one in in_order if one.slug in UNSEEN]
                 in_order = [one for one in in_order if one.slug not in UNSEEN]
             outcomes += in_order
-            if self.monitor.ranks.why_not and not any(one.slug == SLUG for one in outcomes):
-                outcomes.append(self.monitor.ranks.settled())
+            if not any(one.slug == SLUG for one in outcomes):
+                outcomes.append(self.monitor.ranks.settled(self.monitor.step - 1))
             if not self.monitor.judged and not self.monitor.outcomes:
                 outcomes += [skipped(slug, "guard", "no step was taken") for slug in WATCHED]
         return Report("training run", tuple(outcomes))
@@ -119,6 +126,7 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
             max_steps=state.max_steps,
             hides_nan=bool(getattr(args, "logging_nan_inf_filter", False)),
             rerun=self.rerun,
+            ranks=self.ranks,
         )
         self.monitor.step = state.global_step + 1
         if self.wiring:

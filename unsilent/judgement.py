@@ -30,6 +30,8 @@ ZERO_STEPS = 10  # of gradients that are 0 from the start, where nobody knows wh
 LR_ZERO_STEPS = 10  # in a row from the start, where a schedule cannot be computed ahead; delayed starts are shorter
 # A scaler begins at 2**16 and halves at each skip: 17 lead below 1, where the gradients overflow by themselves
 SKIPPED_STEPS = 17
+# Of the highest rate so far: below it the end of a schedule may move 16-bit weights by less than their spacing
+SMALL_RATE = 0.1
 RISE = 1.15  # of the loss over its start, once the first batch confirms it
 ASK_EVERY = 10  # steps between two such questions, each a forward pass
 IN_PROPORTION, CALMER = "gradients that stay in proportion", "clip to 1.0, lower the learning rate, warm up"
@@ -52,6 +54,8 @@ class Judge:
         self.cut = 0  # steps in a row in which lower layers received none
         self.due = 0  # steps with gradients and a learning rate, after which something should have moved
         self.certain = False  # one of them had a gradient for a parameter that held nothing but zeros
+        self.since: int | None = None  # the step from which the weights are watched anew; None while since the start
+        self.highest_rate = 0.0
         self.zeros = 0  # steps in a row without any gradient but 0
         self.idle = 0  # steps in a row at a learning rate of 0
         self.skips = 0  # steps in a row that the scaler skips
@@ -91,13 +95,15 @@ class Judge:
         norms = {name: norm for _, found in gradients for name, norm in found.items()}
         return dataclasses.replace(record, gradients=gradients, norms=norms)
 
-    def look_again(self, fresh: set[str]) -> None:
-        """Wait anew for weights to move, as they are watched anew."""
-        self.due, self.certain, self.live.fresh = 0, False, fresh
+    def look_again(self, fresh: set[str], step: int) -> None:
+        """Wait anew for weights to move, as they are watched anew from before ``step`` on."""
+        self.due, self.certain, self.live.fresh, self.since = 0, False, fresh, step
 
     def ended(self, record: StepRecord) -> list[Outcome]:
         """Judge a run that has ended: what patience would have waited for is settled now."""
-        if record.moved is False and (self.due or self.skips):
+        # weights that have moved before stand still at the end of a schedule, and where a scaler skips the last steps
+        waited = self.is_due if self.since else self.due or self.skips
+        if record.moved is False and waited:
             return list(
                 self._unchanged(record, f"{self.skips} skipped by the scaler" if self.skips else "none skipped")
             )
@@ -105,17 +111,23 @@ class Judge:
             return [_lr_zero(record, self.idle)]
         return []
 
+    @property
+    def is_due(self) -> bool:
+        """Whether enough steps were taken for some weight to move."""
+        return self.due >= (1 if self.certain else STILL_STEPS)
+
     def _movement(self, record: StepRecord) -> Iterator[Outcome]:
         """[weights-unchanged] Steps were taken, and no weight moved."""
-        if record.moved is False and self.due >= (1 if self.certain else STILL_STEPS):
+        if record.moved is False and self.is_due:
             yield from self._unchanged(record, f"{self.due} of them with gradients and a learning rate")
 
     def _unchanged(self, record: StepRecord, how: str) -> Iterator[Outcome]:
-        taken = record.step - 1
+        taken = record.step - (self.since or 1)
+        before = f"what it was before step {self.since}," if self.since else "its start"
         yield failed(
             "weights-unchanged",
             STAGE,
-            f"Expected the weights to move, but got no trainable tensor that differs from its start after {taken} "
+            f"Expected the weights to move, but got no trainable tensor that differs from {before} after {taken} "
             f"steps ({how}). Where: the optimizer's step. What to do: see that optimizer.step() is called on this "
             "optimizer, and that the gradient scaler does not skip every step.",
             {"steps": taken, "skipped": self.skips, "lr": record.lr, "grad_norm": record.grad_norm,
@@ -242,7 +254,10 @@ class Judge:
     def _trend(self, record: StepRecord) -> Iterator[Outcome]:
         """[gradient-explosion, loss-diverging] What only several steps show."""
         if not record.is_skipped:
-            takes = bool(record.lr) and bool(record.grad_norm) and self.live.is_syncing
+            rate = record.lr or 0.0
+            self.highest_rate = max(self.highest_rate, rate)
+            takes = rate > 0 and bool(record.grad_norm) and self.live.is_syncing
+            takes = takes and (self.since is None or rate >= SMALL_RATE * self.highest_rate)
             self.due += takes
             self.certain |= takes and any(record.norms.get(name) for name in self.live.fresh)
         explodes = record.grad_norm is not None and self.explosion.add(record.step, record.grad_norm)

@@ -44,6 +44,7 @@ class Live:
         batches: What the model was called with, for each micro-batch of this step; None where it was not seen.
         by_autocast: The forward pass runs under autocast to fp16.
         first_batch: That of the first step, and the loss the model gave on it.
+        is_fine_again: A batch that was run again after a finding gave finite numbers throughout.
     """
 
     model: torch.nn.Module
@@ -60,6 +61,7 @@ class Live:
     batches: list[Mapping[str, Any] | None] = field(default_factory=list)
     by_autocast: bool = False
     first_batch: tuple[Mapping[str, Any], float] | None = None
+    is_fine_again: bool = False
 
     @property
     def is_syncing(self) -> bool:
@@ -85,9 +87,11 @@ class Live:
         try:
             with torch.autocast(kind, torch.float16, enabled=self.by_autocast):
                 batch = self.batches[micro_batch - 1] or {}
-                return find_overflow(self.model, batch, FP16_MAX if self.is_fp16 else math.inf)
+                spot = find_overflow(self.model, batch, FP16_MAX if self.is_fp16 else math.inf)
         except Exception:  # noqa: BLE001 - a model that cannot be called twice; the finding stands without
             return None
+        self.is_fine_again = spot is None
+        return spot
 
     def remember(self, record: StepRecord) -> None:
         """Keep the first batch, and the loss the model gave on it, to ask the same again."""

@@ -5,12 +5,16 @@ So they meet first, the n-th monitor of one rank with the n-th of every other: e
 ``torch.distributed`` was started with. The last to come writes "together"; whoever has waited too long writes "alone";
 the store takes the first of these words and gives it to all, so that no two ranks believe different things.
 
+A guard that is attached to a Trainer says so in the store at once: where every rank has one they run the same program,
+and whoever comes first waits for as long as the training itself would.
+
 Together they talk over a gloo group of their own. What they say travels on the host: no kernel waits for it, nothing
 is synchronised with a GPU, and a NaN in the group that trains cannot get in its way.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import time
@@ -26,13 +30,16 @@ if TYPE_CHECKING:
 # brought them together: what differs since is how long each took to look at a few rows.
 PATIENCE = 30.0
 LOOK_EVERY = 0.01  # seconds
-# How long a rank may be late for a step: what torch gives NCCL's collectives (``default_pg_nccl_timeout``), so that
-# whoever is too late for us is too late for the training itself. A process that is gone is noticed at once.
+# How long a rank may be late for a step: what the group that trains was given (Trainer's ``ddp_timeout``), so that
+# whoever is too late for us is too late for the training itself. Where that cannot be read, what torch gives NCCL's
+# collectives (``default_pg_nccl_timeout``). A process that is gone is noticed at once.
 LONGEST_WAIT = dt.timedelta(minutes=10)
 
 ONE_PROCESS = "one process trains"
+NO_STORE = "the process group has no store in which the ranks could meet"
 SHARDED = "the parameters are sharded: each rank holds other parts of them"
 TOGETHER, ALONE = "together", "alone"
+ANNOUNCED = "announced by rank {}"
 
 
 class Line(Protocol):
@@ -58,7 +65,7 @@ class GlooLine:
 
     def __init__(self) -> None:
         """Make the group; every rank has to."""
-        self.group: Any = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
+        self.group: Any = dist.new_group(backend="gloo", timeout=longest_wait())
         self.rank = dist.get_rank()
         self.world = dist.get_world_size()
 
@@ -90,12 +97,25 @@ def meet(weights: Iterable[torch.Tensor]) -> tuple[Line | None, str]:
         return None, SHARDED
     world = dist.get_world_size()
     try:
-        store = dist.PrefixStore("unsilent", _default_store())  # type: ignore[attr-defined] # not in its __all__
+        store = _own_store()
+        if store is None:  # as under MPI
+            return None, NO_STORE
         answer = decide(store, world, dist.get_rank())
         line = _line_in(dist.group.WORLD) if answer == TOGETHER else None
+        waited = _patience(store, world)
     except (RuntimeError, NotImplementedError) as error:  # a store that cannot do this, or is gone
         return None, f"the ranks could not meet: {error}"
-    return line, "" if line else f"not all of the {world} ranks are watched: others did not come within {PATIENCE:g} s"
+    return line, "" if line else f"not all of the {world} ranks are watched: others did not come within {waited:g} s"
+
+
+def announce() -> None:
+    """Say that this rank will be watched in its coming training, for which the others may wait; it need not come."""
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return
+    with contextlib.suppress(RuntimeError, NotImplementedError):  # whoever cannot say it is not waited for as long
+        store = _own_store()
+        if store is not None:
+            store.add(ANNOUNCED.format(dist.get_rank()), 1)
 
 
 def decide(store: Any, world: int, rank: int) -> str:  # noqa: ANN401 - a store of torch.distributed
@@ -110,8 +130,8 @@ def decide(store: Any, world: int, rank: int) -> str:  # noqa: ANN401 - a store 
     word = f"{number}/word"
     if store.add(f"{number}/come", 1) == world:
         return str(store.compare_set(word, "", TOGETHER).decode())
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
+    start = time.monotonic()
+    while time.monotonic() < start + _patience(store, world):
         if store.check([word]):
             return str(store.get(word).decode())
         time.sleep(LOOK_EVERY)  # the store's own wait complains aloud when nobody comes
@@ -121,6 +141,38 @@ def decide(store: Any, world: int, rank: int) -> str:  # noqa: ANN401 - a store 
 def is_sharded(weight: torch.Tensor) -> bool:
     """Whether a rank holds a part of it only: a distributed tensor, or what FSDP and DeepSpeed put in its place."""
     return any(hasattr(weight, name) for name in ("placements", "_is_flat_param", "_is_sharded", "ds_id"))
+
+
+def is_readable(weight: torch.Tensor) -> bool:
+    """Whether this rank holds all of its values."""
+    return not (weight.is_meta or torch.nn.parameter.is_lazy(weight) or is_sharded(weight))
+
+
+def longest_wait() -> dt.timedelta:
+    """What the group that trains was given for one operation."""
+    try:
+        backend = dist.distributed_c10d._get_default_group()._get_backend(_place())  # noqa: SLF001 - no public way to it
+        given = backend.options._timeout  # noqa: SLF001
+    except (RuntimeError, AttributeError, ValueError):  # another torch, or another backend
+        return LONGEST_WAIT
+    return given if isinstance(given, dt.timedelta) else LONGEST_WAIT
+
+
+def _place() -> torch.device:
+    """A device that the group that trains works on."""
+    return torch.device("cuda" if "nccl" in dist.get_backend() else "cpu")
+
+
+def _patience(store: Any, world: int) -> float:  # noqa: ANN401
+    """Seconds to wait for the others: for as long as they would for us, where all have said that they will come."""
+    announced = store.check([ANNOUNCED.format(rank) for rank in range(world)])
+    return max(PATIENCE, longest_wait().total_seconds()) if announced else PATIENCE
+
+
+def _own_store() -> Any:  # noqa: ANN401
+    """The part of the default store that is ours; None where there is no store."""
+    store = _default_store()
+    return None if store is None else dist.PrefixStore("unsilent", store)  # type: ignore[attr-defined] # not in its __all__
 
 
 def _default_store() -> Any:  # noqa: ANN401

@@ -8,6 +8,7 @@
         monitor.before_step()      # raises FailureFound: weights and optimizer are clean
         optimizer.step()
         monitor.after_step()
+    monitor.finish()               # settles what would have waited for another step
     monitor.close()
 
 With accumulation ``after_backward`` is called for each micro-batch and the other two for each optimizer step. Watching
@@ -26,16 +27,16 @@ import torch
 
 from .adapted import predicts_next_token, tuner_parameters, unwrapped
 from .broken_numbers import STAGE
-from .fingerprints import fingerprint, named_fingerprints
+from .fingerprints import fingerprint, named_fingerprints, word_of_starts
 from .forward_hooks import Hook, checkpointed, owners, part_of
 from .gradients import GradientWatch
 from .judgement import Judge
 from .live import Live
-from .meeting import ONE_PROCESS
+from .meeting import ONE_PROCESS, is_readable
 from .movement import Movement
 from .optimization import adapter_groups
 from .outcome import FailureFound, FailureWarning, fold_symptoms, passed
-from .ranks import BEGINNING, END, STEP, Ranks
+from .ranks import BEGINNING, END, NOT_ASKED, STEP, Ranks
 from .step_record import MicroBatch, StepRecord, read_step
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ if TYPE_CHECKING:
     from .outcome import Outcome
 
 OnFinding = Literal["stop", "warn"]
-REVIEW = 50  # steps, after which the weights are watched anew until they move
+# Steps after which the weights are watched anew until they move: a stop is found within about twice the steps before
+# it, in a run of twelve steps as in a long one. Each costs one copy of the adapter and one comparison.
+EARLY_REVIEWS = frozenset({5, 10, 20, 35})
+REVIEW = 50  # and again after every so many
 IGNORED = -100  # torch's cross entropy leaves labels of this value out
 
 # What each rule looks for, so that a report can say what was found to be in order.
@@ -64,7 +68,7 @@ class StepMonitor:
         ranks: Of the processes that train together.
     """
 
-    def __init__(  # noqa: PLR0913 - the contract's four, and four that are said by name
+    def __init__(  # noqa: PLR0913 - the contract's four, and five that are said by name
         self,
         model: torch.nn.Module,
         optimizer: Any,  # noqa: ANN401 - a torch optimizer, or a wrapper with param_groups
@@ -75,6 +79,7 @@ class StepMonitor:
         max_steps: int = 0,
         hides_nan: bool = False,
         rerun: bool = True,
+        ranks: bool = True,
     ) -> None:
         """Put hooks on the model; ``close`` takes them away, and so does a finding that stops.
 
@@ -87,6 +92,7 @@ class StepMonitor:
             max_steps: Optimizer steps of the run; 0 where nobody knows.
             hides_nan: The loop logs a NaN loss as 0.0, as Trainer does by default.
             rerun: After a NaN, run that batch forward once more to name the first module that made it.
+            ranks: Watch together with the other processes of a group; False where each trains something of its own.
         """
         inner = unwrapped(model)
         trainable = {
@@ -110,7 +116,14 @@ class StepMonitor:
         self._gradients = GradientWatch(trainable)
         self._groups = adapter_groups(inner, optimizer) if getattr(optimizer, "param_groups", None) else []
         self._moved: torch.Tensor | None = None
-        self.ranks = Ranks.around(trainable.values())
+        self.ranks = Ranks.around(trainable.values()) if ranks else Ranks(why_not=NOT_ASKED)
+        left_out = set(getattr(inner, "_ddp_params_and_buffers_to_ignore", ()))  # DDP averages them no more than we do
+        self._shared = {name: weight for name, weight in trainable.items() if name not in left_out}
+        self._frozen = {
+            name: weight
+            for name, weight in inner.named_parameters()
+            if name not in trainable and name not in left_out and is_readable(weight)
+        }
         self._print: torch.Tensor | None = None
         self._micro_batches: list[MicroBatch] = []
         self._now = MicroBatch()
@@ -175,9 +188,10 @@ class StepMonitor:
         for hook in self._first_hooks:
             hook.remove()
         self._first_hooks.clear()
-        if self.judged % REVIEW == 0 and self._live.trainable:
+        if (self.judged in EARLY_REVIEWS or self.judged % REVIEW == 0) and self._live.trainable:
             self._movement = Movement(self._live.trainable)  # an optimizer may stop later, too
-            self._judge.look_again(self._movement.fresh)
+            self._moved = None
+            self._judge.look_again(self._movement.fresh, self.step)
         self._live.batches.clear()
         self.tell(self._agree(found, STEP, facts or self._weights(record.prints)))
 
@@ -185,7 +199,7 @@ class StepMonitor:
         """Take note that the optimizer has stepped, or should have."""
         self.step += 1
         self._moved = self._movement.moved() if self._movement else None
-        self._print = fingerprint(self._live.trainable.values()) if self.ranks.is_due(self.step - 1) else None
+        self._print = fingerprint(self._shared.values()) if self.ranks.is_due(self.step - 1) else None
 
     def finish(self) -> None:
         """Settle, at the end of a run, what would have waited for another step.
@@ -195,7 +209,7 @@ class StepMonitor:
         """
         if self.judged:
             if self.ranks.line:
-                self._print = fingerprint(self._live.trainable.values())
+                self._print = fingerprint(self._shared.values())
             record = self._read()
             self.tell(self._agree(self._judge.ended(record), END, self._weights(record.prints)))
 
@@ -212,7 +226,7 @@ class StepMonitor:
         """What was watched for at least one step, and not found."""
         found = {outcome.slug for outcome in self.outcomes}
         watched = [passed(slug, STAGE) for slug in WATCHED if self.judged and slug not in found]
-        together = self.ranks.settled()
+        together = self.ranks.settled(self.step - 1)
         return [*watched, together] if together.status == "passed" and together.slug not in found else watched
 
     def tell_before(self, outcomes: list[Outcome], facts: Mapping[str, object] | None = None) -> None:
@@ -262,21 +276,22 @@ class StepMonitor:
         return self.ranks.agree(found, moment=moment, step=self.step, facts=facts)
 
     def _beginning(self, facts: Mapping[str, object]) -> Mapping[str, object]:
-        """What must be equal before the first step: settings, and every trainable tensor bit for bit."""
+        """What must be equal before the first step: settings, trainable tensors, the beginnings of frozen ones."""
         if self.ranks.line is None:
             return {}
-        weights = self._live.trainable
+        weights = self._shared
         read = self._weights(fingerprint(weights.values()).flatten().tolist())
         own = {
             "on_finding": self.on_finding,
             "the optimizer": type(getattr(self._optimizer, "optimizer", self._optimizer)).__name__,
             "the learning rate": [float(group["lr"]) for group in self._groups],
+            "the frozen weights": word_of_starts(self._frozen),
         }
         return {**facts, **own, **{name: f"{tuple(weights[name].shape)} {weights[name].dtype}, bits {bits}"
                                    for name, bits in read.items()}}  # fmt: skip
 
     def _weights(self, prints: Sequence[float]) -> Mapping[str, object]:
-        return named_fingerprints(list(self._live.trainable), prints) if prints else {}
+        return named_fingerprints(list(self._shared), prints) if prints else {}
 
     def _read(self) -> StepRecord:
         ones, self._micro_batches = self._micro_batches, []

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .failures import FAILURES
-from .meeting import meet
-from .outcome import failed, passed, plain, skipped
+from .meeting import ONE_PROCESS, SHARDED, meet
+from .outcome import FailureWarning, failed, passed, plain, skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +34,7 @@ COMPARE_EVERY = 50  # steps; before that at powers of two: what is wrong with a 
 NAMED = 20  # names kept as evidence
 MOMENTS = ("the beginning", "a step", "the end")
 BEGINNING, STEP, END = MOMENTS
+NOT_ASKED = "each process was said to train something of its own: ranks=False"
 NOTHING = "nothing"  # what a rank says of something that only others know of
 
 
@@ -59,19 +61,27 @@ class Ranks:
     Attributes:
         line: How they talk; None where one process trains, or where they cannot.
         why_not: Why there is no line.
-        has_compared: They have told each other, at least once, what must be equal.
+        compared: Steps that were done when they last told each other what must be equal; None: they never did.
     """
 
     def __init__(self, line: Line | None = None, why_not: str = "") -> None:
         """Talk over a line that is open already."""
         self.line = line
         self.why_not = why_not
-        self.has_compared = False
+        self.compared: int | None = None
+
+    @property
+    def has_compared(self) -> bool:
+        """Whether they have told each other, at least once, what must be equal."""
+        return self.compared is not None
 
     @classmethod
     def around(cls, weights: Iterable[torch.Tensor]) -> Ranks:
         """Those that are about to train these weights."""
-        return cls(*meet(weights))
+        line, why_not = meet(weights)
+        if line is None and why_not not in {ONE_PROCESS, SHARDED}:
+            warnings.warn(FailureWarning(f"[{SLUG}] skipped: {why_not}"), stacklevel=4)
+        return cls(line, why_not)
 
     def is_due(self, step: int) -> bool:
         """Whether weights are compared after a step."""
@@ -105,7 +115,8 @@ class Ranks:
         except RuntimeError as error:
             self._hang_up(f"a rank has left, or came too late: {error}")
             return [*found, left_alone(self.why_not, step)]
-        self.has_compared = self.has_compared or bool(facts)
+        if facts:
+            self.compared = step - 1
         return conclude(words)
 
     def any(self, holds: bool) -> bool:  # noqa: FBT001 - one flag is all there is
@@ -118,11 +129,14 @@ class Ranks:
             self._hang_up(f"a rank has left, or came too late: {error}")
             return holds
 
-    def settled(self) -> Outcome:
-        """Passed where everything was compared, else skipped with the reason; what was found is told elsewhere."""
-        if self.has_compared and not self.why_not:
-            return passed(SLUG, STAGE)
-        return skipped(SLUG, STAGE, self.why_not or "the ranks had nothing to compare yet")
+    def settled(self, done: int) -> Outcome:
+        """Passed where every step done was compared, else skipped with the reason; findings are told elsewhere."""
+        why_not = self.why_not
+        if not why_not and self.compared is None:
+            why_not = "the ranks had nothing to compare yet"
+        elif not why_not and self.compared != done:
+            why_not = f"not compared since step {self.compared} of {done}: call finish() at the end of the loop"
+        return skipped(SLUG, STAGE, why_not) if why_not else passed(SLUG, STAGE)
 
     def _hang_up(self, why: str) -> None:
         """Go on alone; the line would keep everybody waiting once more."""
@@ -221,12 +235,15 @@ def facts_of(arguments: Any, state: Any, loader: Any) -> dict[str, object]:  # n
     """What every rank of a Trainer must have been given alike.
 
     Micro-batches are counted where the loader knows its length: a rank that runs out of them earlier leaves the others
-    waiting in an all-reduce that it never comes to.
+    waiting in an all-reduce that it never comes to. Those beyond ``max_steps`` nobody comes to.
     """
     try:
         batches: object = len(loader)
     except (TypeError, NotImplementedError):  # an iterable that does not say
         batches = "unknown"
+    most, accumulation = (getattr(arguments, name, None) for name in ("max_steps", "gradient_accumulation_steps"))
+    if isinstance(batches, int) and most and most > 0 and accumulation:
+        batches = min(batches, most * accumulation)
     return {
         "the number of micro-batches": batches,
         "max_steps": getattr(state, "max_steps", None),

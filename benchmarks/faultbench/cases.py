@@ -10,6 +10,8 @@ from . import (  # noqa: F401 - importing registers
     program_cases,
     public_issue_files,
     public_issues,
+    ranks_cases,
+    resumed_cases,
     rows_cases,
     run_cases,
     source_cases,

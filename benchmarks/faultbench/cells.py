@@ -10,6 +10,8 @@ import multiprocessing
 import os
 import re
 import signal
+import sys
+import sysconfig
 import tempfile
 import time
 import traceback
@@ -17,6 +19,8 @@ import warnings
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from .subjects import Said
 from .tool import NotApplicable
@@ -33,6 +37,14 @@ TIME_LIMIT = 120.0  # seconds for one cell; most take one
 KEPT = 12  # alarms of one cell that are stored
 LENGTH, SHORT = 2500, 400  # characters of an alarm that names the cause, and of any other
 OF_THE_RUN = "the training itself raised"
+# of this machine, and what stands in their stead; the longest first
+PLACES = {
+    f"{sysconfig.get_path('purelib')}/": "",
+    f"{Path(torch.__file__).parents[1]}/": "",
+    f"{Path(__file__).parents[2]}/": "",
+    f"{Path(sys.prefix)}/": "",
+    f"{Path(sys.base_prefix)}/": "",
+}
 LIBRARIES = ("transformers", "torch")  # whose switches are tools too
 
 
@@ -118,7 +130,8 @@ def run(tool: Tool, case: Case) -> dict[str, Any]:
             except (ProcessLookupError, PermissionError):
                 process.kill()
         process.join()
-    return answer
+    cleaned: dict[str, Any] = _without_folders(answer, Path(folder))
+    return cleaned
 
 
 def work(tool: Tool, case: Case, folder: Path, answer: Connection) -> None:
@@ -131,7 +144,7 @@ def work(tool: Tool, case: Case, folder: Path, answer: Connection) -> None:
     try:
         subject = case.build(folder)
     except Exception as error:  # noqa: BLE001 - a case that cannot be built is our own fault, and must be seen
-        answer.send({"crash": f"the case could not be built: {_words(error)}"})
+        answer.send({"crash": f"the case could not be built: {words_of(error)}"})
         os._exit(0)
     try:
         said = list({(one.step, one.text): None for one in tool.ways[case.kind](subject)})  # each once
@@ -140,22 +153,40 @@ def work(tool: Tool, case: Case, folder: Path, answer: Connection) -> None:
     except NotApplicable as why:
         answer.send({"reason": str(why)})
     except Exception as error:  # noqa: BLE001 - whatever a tool raises without meaning to
-        if _is_of_the_run(error, tool):
-            answer.send({"said": [(subject.clock.step, f"{OF_THE_RUN} {_words(error)}")]})
+        if is_of_the_run(error, tool.package):
+            answer.send({"said": [(subject.clock.step, f"{OF_THE_RUN} {words_of(error)}")]})
         else:
-            answer.send({"crash": _words(error)})
+            answer.send({"crash": words_of(error)})
     os._exit(0)  # no handlers of the parent's
 
 
-def _is_of_the_run(error: Exception, tool: Tool) -> bool:
+def is_of_the_run(error: Exception, package: str) -> bool:
     """Whether the training itself raised it, with no code of the tool below the Trainer's: anybody would hear it."""
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     below = [place for place, file in enumerate(files) if file.endswith("transformers/trainer.py")]
-    owner = f"/{tool.package.replace('-', '_')}/"
-    return bool(below) and not any(owner in file for file in files[below[0] :] if tool.package not in LIBRARIES)
+    owner = f"/{package.replace('-', '_')}/"
+    return bool(below) and not any(owner in file for file in files[below[0] :] if package not in LIBRARIES)
 
 
-def _words(error: Exception) -> str:
+def _without_folders(told: Any, folder: Path) -> Any:  # noqa: ANN401 - as it is nested
+    """The same words without the places of this machine: only what lies below them is of interest."""
+    if isinstance(told, dict):
+        return {name: _without_folders(one, folder) for name, one in told.items()}
+    if isinstance(told, list | tuple):
+        return [_without_folders(one, folder) for one in told]
+    return without_folders(told, folder) if isinstance(told, str) else told
+
+
+def without_folders(text: str, *folders: Path) -> str:
+    """A text in which the cell's folder, the checkout and the environment have short names or none."""
+    places = {f"{folder}/": "" for folder in folders} | {str(folder): "." for folder in folders} | PLACES
+    for place, name in places.items():
+        text = text.replace(place, name)
+    return re.sub(rf"{re.escape(tempfile.gettempdir())}/[\w.-]+", "(a folder)", text)
+
+
+def words_of(error: Exception) -> str:
+    """What was raised, and where."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {str(error)[:SHORT]} ({Path(where.filename).name}:{where.lineno})"
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from .runs import Run
-    from .subjects import Checkpoints, Log, Plan, Program, Rows, Source
+    from .subjects import Log, Plan, Program, Rows, Source
 
 
 @contextlib.contextmanager
@@ -168,13 +168,6 @@ def peft_doctor_plan(plan: Plan) -> list[Said]:
     return of_peft_doctor(made.issues)
 
 
-def peft_doctor_checkpoints(checkpoints: Checkpoints) -> list[Said]:
-    """``peft-doctor checkpoint-check`` and ``resume-check`` on the last checkpoint."""
-    pd = import_module("peft_doctor")
-    with quietly():
-        return of_peft_doctor(pd.check_resume_compatibility(checkpoints.folder).issues)
-
-
 # finetune-doctor: WARNING and CRITICAL count, but for the advice to evaluate, which these runs do not do
 
 NO_EVALUATION = re.compile(r"no_eval|unfinished")
@@ -199,7 +192,7 @@ def finetune_doctor_run(run: Run) -> list[Said]:
     """``finetune-doctor`` on the ``trainer_state.json`` that the run leaves."""
     from .subjects import Log
 
-    run.trainer.train()
+    run.train()
     folder = Path(run.trainer.args.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     run.trainer.state.save_to_json(str(folder / "trainer_state.json"))

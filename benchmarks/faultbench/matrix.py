@@ -19,8 +19,11 @@ RESULT, TABLE, PICTURE = RESULTS / "faultbench.json", RESULTS / "faultbench.md",
 README = RESULTS.parents[1] / "README.md"
 BEGIN, END = "<!-- faultbench: written by nox -s faultbench -->", "<!-- end of faultbench -->"
 SHOWN = "![What each tool makes of the faults](benchmarks/results/faultbench.svg)"
+LINK = "Every cell, with the reasons of the empty ones: [faultbench.md](benchmarks/results/faultbench.md)."
 KINDS = {
     "Run": "Live trainings",
+    "Resumed": "Trainings that go on",
+    "Ranks": "Trainings of two processes",
     "Log": "Logs of trainings",
     "Adapter": "Adapters on disk",
     "Program": "Models that answer",
@@ -30,7 +33,6 @@ KINDS = {
     "Bundle": "Bundles to hand in",
     "Package": "Packages that a grader runs",
     "Source": "Source code, read and not run",
-    "Checkpoints": "Interrupted runs",
 }
 HEAD = """# Faults and healthy controls, through our checks and through other tools
 
@@ -102,10 +104,10 @@ def is_whole(content: dict[str, Any], slugs: Iterable[str]) -> bool:
 
 
 def write_readme(content: dict[str, Any]) -> None:
-    """Put summary and picture between their two marks in the README."""
+    """Put summary, picture and link between their two marks in the README."""
     before, rest = README.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n{summary(content)}\n\n{SHOWN}\n{END}{after}")
+    README.write_text(f"{before}{BEGIN}\n{summary(content)}\n\n{SHOWN}\n\n{LINK}\n{END}{after}")
 
 
 def table(content: dict[str, Any]) -> str:

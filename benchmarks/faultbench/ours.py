@@ -53,7 +53,7 @@ def on_run(run: Run) -> list[Said]:
     """``TrainingGuard().attach(trainer)``; findings that do not stop the run count too."""
     guard = TrainingGuard().attach(run.trainer)
     try:
-        run.trainer.train()
+        run.train()
     except FailureFound as found:
         return [Said(found.step, str(found))]
     return [Said(one.step or 0, f"[{one.slug}] {one.message}") for one in guard.report.findings]

@@ -77,7 +77,7 @@ def listening(step: Callable[[], int] = lambda: 0) -> Iterator[list[Said]]:
 def on_run(run: Run) -> list[Said]:
     """``trainer.train()``: exceptions, warnings and what transformers logs as one."""
     with listening(lambda: run.clock.step) as said:
-        run.trainer.train()
+        run.train()
     return said
 
 
@@ -162,11 +162,11 @@ PLAIN: dict[type, Callable[[Any], list[Said]]] = {
 }
 
 
-def make_plain(run_kind: type) -> Tool:
-    """The column; the class of live runs is passed in, because it imports much."""
+def make_plain(live: dict[type, Callable[[Any], list[Said]]]) -> Tool:
+    """The column; live trainings are passed in, because their classes import much."""
     return Tool(
         "plain",
         "transformers",
-        {run_kind: on_run, **PLAIN},
+        {**live, **PLAIN},
         "there is nothing to call: it is read or looked at by nobody",
     )

@@ -25,7 +25,7 @@ from .subjects import Said
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .runs import Run
+    from .runs import Resumed, Run
 
 
 def trainproof(run: Run) -> list[Said]:
@@ -59,7 +59,7 @@ def trainproof(run: Run) -> list[Said]:
     run.trainer.add_callback(Watch())
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        run.trainer.train()
+        run.train()
     before = re.search(r"objective is broken before step 1:\n(.*)", printed.getvalue(), re.DOTALL)
     if before:
         said.insert(0, Said(0, before[1]))
@@ -71,7 +71,7 @@ def guardtower_callback(run: Run) -> list[Said]:
     gt = import_module("guardtower")
     run.trainer.add_callback(callback := gt.GuardtowerCallback(raise_on_error=True, checks="all"))
     with contextlib.suppress(gt.GuardtowerError):
-        run.trainer.train()
+        run.train()
     return [
         Said(0, f"{one} {one.catalog_id or ''}") for one in callback.report.findings if one.severity >= gt.Severity.WARN
     ]
@@ -82,7 +82,7 @@ def guardtower_monitor(run: Run) -> list[Said]:
     gt = import_module("guardtower")
     try:
         with gt.monitor(run.trainer.model, on_nonfinite="raise"):
-            run.trainer.train()
+            run.train()
     except gt.NonFiniteActivation as found:
         return [Said(run.clock.step, str(found))]
     return []
@@ -208,8 +208,23 @@ def peft_doctor(run: Run) -> list[Said]:
             hear(guard.update(logs), state.global_step)
 
     trainer.add_callback(Watch())
-    trainer.train()
+    run.train()
     return said
+
+
+def peft_doctor_resumed(run: Resumed) -> list[Said]:
+    """As in other runs, and ``resume-check CHECKPOINT --config`` with all that is set now before it goes on."""
+    pd = import_module("peft_doctor")
+    adapter = next(iter(run.trainer.model.peft_config.values())).to_dict()
+    settings = run.trainer.args.to_dict() | adapter | {"target_modules": sorted(adapter["target_modules"])}
+    now = run.checkpoint.parent / "now.json"
+    now.write_text(json.dumps(settings, default=str))
+    issues = pd.check_resume_compatibility(run.checkpoint, current_config=now).issues
+    return [
+        *(Said(0, f"{one.severity} {one.code}: {one.message} {one.details or ''}") for one in issues
+          if one.severity in {"error", "warning"}),
+        *peft_doctor(run),
+    ]  # fmt: skip
 
 
 def underflow_overflow(run: Run) -> list[Said]:
@@ -220,7 +235,7 @@ def underflow_overflow(run: Run) -> list[Said]:
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
-            run.trainer.train()
+            run.train()
     except ValueError as found:
         if "inf/nan" not in str(found):
             raise
@@ -232,7 +247,7 @@ def detect_anomaly(run: Run) -> list[Said]:
     """``torch.autograd.detect_anomaly(check_nan=True)`` around the whole training."""
     try:
         with torch.autograd.detect_anomaly(check_nan=True):
-            run.trainer.train()
+            run.train()
     except RuntimeError as found:
         if "nan values" not in str(found):
             raise

@@ -59,6 +59,40 @@ class Run:
     clock: Clock
     fresh_base: Callable[[], Any]  # the model before the adapter was put on it
 
+    def train(self) -> None:
+        """Train as its author does."""
+        self.trainer.train()
+
+
+@dataclass
+class Resumed(Run):
+    """The second half of a run, ready to go on.
+
+    Attributes:
+        checkpoint: What the first half left.
+        anew: ``train()`` is called without it.
+    """
+
+    checkpoint: Path
+    anew: bool = False
+
+    def train(self) -> None:
+        """Go on."""
+        self.trainer.train(resume_from_checkpoint=None if self.anew else str(self.checkpoint))
+
+
+@dataclass
+class Ranks:
+    """A training of two processes, of which none has begun.
+
+    Attributes:
+        build: The run of one rank; the process group is there when it is called.
+        folder: For what they share.
+    """
+
+    build: Callable[[int], Run]
+    folder: Path
+
 
 def base_model() -> Any:  # noqa: ANN401 - a Llama
     """Two layers of width 64, always the same."""

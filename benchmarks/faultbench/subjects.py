@@ -1,7 +1,7 @@
 """What a tool can be shown: a live run, its log, an adapter on disk, a program that answers, rows, code, a package.
 
 One class for each kind. A case builds one, a tool says for each kind how it is applied or why it is not; nothing here
-judges. ``runs.py`` has the live run.
+judges. ``runs.py`` has the live run, the one that goes on, and the one of two processes.
 """
 
 from __future__ import annotations
@@ -129,11 +129,3 @@ class Source:
     """Somebody's source code, to be read and not run."""
 
     folder: Path
-
-
-@dataclass
-class Checkpoints:
-    """A run that was interrupted and went on: its folder, and what it should have gone on from."""
-
-    folder: Path
-    settings: dict[str, Any] = field(default_factory=dict)

@@ -8,36 +8,50 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from . import adapter_tools as of_adapters
 from . import file_tools as of_files
 from . import ours, run_tools
-from .plain import make_plain
-from .runs import Run
-from .subjects import Adapter, Bundle, Checkpoints, Function, Log, Package, Plan, Program, Rows, Source
+from .plain import make_plain, on_run
+from .ranks import on_both
+from .runs import Ranks, Resumed, Run
+from .subjects import Adapter, Bundle, Function, Log, Package, Plan, Program, Rows, Source
 from .tool import Tool
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .subjects import Said
+
 WATCHES = "it watches a training, and there is none"
-OURS = dataclasses.replace(ours.OURS, ways={Run: ours.on_run, **ours.OURS.ways})
+
+
+def live(way: Callable[[Run], list[Said]], package: str) -> dict[type, Callable[[Any], list[Said]]]:
+    """What watches a training watches one that goes on, and each rank of one of two processes."""
+    return {Run: way, Resumed: way, Ranks: on_both(way, package)}
+
+
+OURS = dataclasses.replace(ours.OURS, ways=live(ours.on_run, "unsilent") | dict(ours.OURS.ways))
 PEFT_DOCTOR = Tool(
     "peft-doctor",
     "peft-doctor",
-    {
-        Run: run_tools.peft_doctor,
+    live(run_tools.peft_doctor, "peft-doctor")
+    | {
+        Resumed: run_tools.peft_doctor_resumed,
         Log: of_files.peft_doctor_log,
         Adapter: of_adapters.peft_doctor_adapter,
         Rows: of_files.peft_doctor_rows,
         Source: of_files.peft_doctor_source,
         Plan: of_files.peft_doctor_plan,
-        Checkpoints: of_files.peft_doctor_checkpoints,
     },
     "it reads files and settings, and calls no program",
 )
 TRAINPROOF = Tool(
     "trainproof",
     "trainproof",
-    {
-        Run: run_tools.trainproof,
+    live(run_tools.trainproof, "trainproof")
+    | {
         Log: of_files.trainproof_log,
         Rows: of_files.trainproof_rows,
         Adapter: of_adapters.trainproof_adapter,
@@ -49,18 +63,22 @@ PYTEST_TORCH = Tool(
     "pytest-torch",
     {Run: run_tools.pytest_torch, Program: of_files.pytest_torch_program},
     "it tests modules and training steps in memory",
+    {
+        Resumed: "its `assert_resume_equivalent` rehearses an interruption and reads no Trainer's checkpoint",
+        Ranks: "its runner rehearses the steps of one process",
+    },
 )
 TOOLS = (
     OURS,
     TRAINPROOF,
-    Tool("guardtower", "guardtower", {Run: run_tools.guardtower_callback}, WATCHES),
-    Tool("guardtower.monitor", "guardtower", {Run: run_tools.guardtower_monitor}, WATCHES),
+    Tool("guardtower", "guardtower", live(run_tools.guardtower_callback, "guardtower"), WATCHES),
+    Tool("guardtower.monitor", "guardtower", live(run_tools.guardtower_monitor, "guardtower"), WATCHES),
     PYTEST_TORCH,
     PEFT_DOCTOR,
     Tool(
         "finetune-doctor",
         "finetune-doctor",
-        {Run: of_files.finetune_doctor_run, Log: of_files.finetune_doctor_log},
+        live(of_files.finetune_doctor_run, "finetune-doctor") | {Log: of_files.finetune_doctor_log},
         "it reads the history of a run",
     ),
     Tool(
@@ -80,11 +98,11 @@ TOOLS = (
         },
         "it scans files that may hold pickles",
     ),
-    Tool("underflow_overflow", "transformers", {Run: run_tools.underflow_overflow}, WATCHES),
-    Tool("detect_anomaly", "torch", {Run: run_tools.detect_anomaly}, WATCHES),
-    make_plain(Run),
+    Tool("underflow_overflow", "transformers", live(run_tools.underflow_overflow, "transformers"), WATCHES),
+    Tool("detect_anomaly", "torch", live(run_tools.detect_anomaly, "torch"), WATCHES),
+    make_plain(live(on_run, "transformers")),
 )
-KINDS = (Run, Log, Adapter, Program, Rows, Function, Plan, Bundle, Package, Source, Checkpoints)
+KINDS = (Run, Resumed, Ranks, Log, Adapter, Program, Rows, Function, Plan, Bundle, Package, Source)
 
 
 def load() -> None:

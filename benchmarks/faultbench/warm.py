@@ -1,4 +1,4 @@
-"""What many cases need and nobody breaks, made once before the processes are forked: programs, kinds of adapters."""
+"""What many cases need and nobody breaks, made once before the processes are forked: programs, adapters, runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import adapter_kinds
 import honest_models
 
-from . import program_cases  # noqa: F401 - where the programs are asked for
+from . import (
+    program_cases,  # noqa: F401 - where the programs are asked for
+    resumed_cases,
+)
+from .runs import Resumed
 from .subjects import Adapter, Program
 
 if TYPE_CHECKING:
@@ -22,6 +26,9 @@ def up(cases: Sequence[Case]) -> None:
     if Program in kinds and any(case.slug.startswith(("honest-", "answers-", "stopped-", "half-")) for case in cases):
         honest_models.honest_llm("blank")
         honest_models.honest_llm("trained")
+    if Resumed in kinds:
+        for watched in (True, False):
+            resumed_cases.stopped_once(watched=watched)
     if Adapter in kinds:
         for case in cases:
             name = case.title.removeprefix("Healthy adapter: ")

@@ -148,6 +148,17 @@ WORDS: dict[str, dict[str, str]] = {
         "peft-doctor": r"pad_equals_eos|eos",
     },
     "double-bos": {"trainproof": r"BOS", "peft-doctor": r"bos"},
+    # what goes on as another run: the option or the file, by its name
+    "resumed-seed": {"peft-doctor": r"resume\.mismatch\.seed"},
+    "resumed-rows_per_step": {"peft-doctor": r"resume\.mismatch\.gradient_accumulation_steps"},
+    "resumed-learning_rate": {"peft-doctor": r"resume\.mismatch\.learning_rate"},
+    "resumed-precision": {"peft-doctor": r"resume\.mismatch\.bf16"},
+    "resumed-alpha": {"peft-doctor": r"resume\.mismatch\.lora_alpha"},
+    "resumed-without-optimizer": {"peft-doctor": r"checkpoint\.optimizer_state", "plain": r"optimizer"},
+    "resumed-without-scheduler": {"peft-doctor": r"checkpoint\.scheduler_state", "plain": r"scheduler"},
+    "resumed-without-rng_state": {"peft-doctor": r"checkpoint\.rng_state", "plain": r"RNG file"},
+    # that gradients of two processes are not averaged
+    "ranks-not-averaged": {"guardtower": r"will not be synchronized across ranks"},
     # logs: what a log can show is all that there is to name
     "log-nan": {
         "trainproof": r"TP-NAN-GRAD",
@@ -169,6 +180,13 @@ WORDS: dict[str, dict[str, str]] = {
     "log-divergence": {
         "trainproof": r"TP-DIVERGE",
         "finetune-doctor": r"Training loss (went up|rose)|diverg",
+    },
+    # that the schedule begins again
+    "log-resumed": {
+        "unsilent": r"\[resume-mismatch\]",
+        "trainproof": r"schedul|warm-?up",
+        "peft-doctor": r"schedul|warm-?up",
+        "finetune-doctor": r"schedul.*(again|anew|restart|reset)|warm-?up.*(again|twice)|resum",
     },
     "log-flat": {"trainproof": r"TP-DEAD-RUN|TP-FLAT", "finetune-doctor": r"not_learning"},
     "log-frozen": {

@@ -58,7 +58,11 @@ def waits(folder: Path, *, watched: bool) -> int:
         TrainingGuard(wiring=False).attach(trainer)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        trainer.train()
+        try:
+            trainer.train()
+        finally:
+            if on_gpu.HAS_CUDA:
+                torch.cuda.set_sync_debug_mode("default")
     return sum(WAITED in str(one.message) for one in said)
 
 

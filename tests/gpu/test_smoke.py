@@ -36,6 +36,7 @@ def test_training_learns_and_reloads(precision: str, course_base: str, small_dat
     assert all(weight.abs().max() > 0 for name, weight in weights.items() if "lora_B" in name)
     assert manifest["precision"]["name"] == on_gpu.PRECISIONS[precision]["precision"]
     assert (there["device"], there["dtype"]) == (on_gpu.DEVICE.type, DTYPES[precision])
+    assert there["logits"] == "passed"
     assert any(math.isfinite(answer) for answer in there["answers"]), there
 
 

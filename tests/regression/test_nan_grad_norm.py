@@ -130,6 +130,7 @@ def test_guard_names_the_module_of_an_activation(tmp_path: Path) -> None:
     found = trainers.caught(trainers.make_trainer(tmp_path, model))
 
     assert (found.failure.slug, found.evidence["kind"]) == ("nan-grad-norm", "activation")
+    assert found.evidence["repeats"] is True
     assert str(found.evidence["module"]).startswith("base_model.model.model.layers.0.mlp.down_proj")
 
 
@@ -140,6 +141,19 @@ def test_guard_stops_at_the_batch_that_overflows(tmp_path: Path) -> None:
     found = trainers.caught(trainers.make_trainer(tmp_path, model, gradient_accumulation_steps=4), wiring=False)
 
     assert (found.failure.slug, found.step, found.micro_batch) == ("nan-grad-norm", 3, 4)
+    assert "run again on the same batch it stayed finite in every module" in str(found)
+    assert f"first gradient that is not finite {found.evidence['parameter']}, step 3" in str(found)
+    assert (found.evidence["module"], found.evidence["repeats"]) == (None, False)
+
+
+def test_guard_that_may_not_run_the_batch_again_does_not_say_how_it_went(tmp_path: Path) -> None:
+    """With ``rerun=False`` nothing is known of a second pass."""
+    model = trainers.fresh_adapter()
+    faults.spoil_activation(model, "base_model.model.model.layers.1.mlp", forward=2)
+    found = trainers.caught(trainers.make_trainer(tmp_path, model), wiring=False, rerun=False)
+
+    assert "run again" not in str(found)
+    assert found.evidence["repeats"] is None
 
 
 @pytest.mark.base

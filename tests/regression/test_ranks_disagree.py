@@ -28,6 +28,13 @@ def spoil_second(model: Any, rank: int) -> None:  # noqa: ANN401 - a PEFT model
     faults.spoil_one_rank(model, trainers.MIDDLE, backward=4, this=rank)
 
 
+def drift_in_last(model: Any, rank: int) -> None:  # noqa: ANN401
+    """Another gradient on rank 1 in its fifth step, whose weights only ``finish`` compares."""
+    weight = model.get_parameter(trainers.MIDDLE)
+    passes = iter(range(5))
+    weight.register_hook(lambda gradient: gradient * (-1 if rank == 1 and next(passes) == 4 else 1))
+
+
 @pytest.mark.slow
 @pytest.mark.processes
 def test_fault_is_real(ranked: Results) -> None:
@@ -156,6 +163,15 @@ def test_drift_is_found_at_its_first_step() -> None:
     assert [(one.slug, one.step) for one in first] == [("ranks-disagree", 2)]
     assert first == second
     assert first[0].evidence["count"] > 10
+
+
+def test_drift_that_nobody_has_compared_is_not_in_order() -> None:
+    """A loop without ``finish`` drifts after its last comparison: that is skipped, with the step, and not passed."""
+    ended = talking.train_together(drift_in_last, finished=False)
+
+    assert all("ranks-disagree" not in {one.slug for one in monitor.passed()} for monitor in ended)
+    assert "not compared since step 4 of 5" in ended[0].ranks.settled(5).reason
+    assert [one.slug for one in talking.train_together(drift_in_last)[0].findings] == ["ranks-disagree"]
 
 
 def test_rank_that_ends_early_is_found() -> None:

@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import faults
 import pytest
+import torch
 from adapter_kinds import KINDS as ADAPTERS
-from faultbench import cells, matrix, picture, tools, wiring_cases
+from faultbench import cells, matrix, picture, ranks, tools, wiring_cases
 from faultbench.cases import CASES
 from faultbench.registry import Case, fault
+from faultbench.runs import Ranks
 from faultbench.subjects import Adapter, Bundle, Rows, Said, Source
 from faultbench.tool import NotApplicable, Tool
 from faultbench.words import WORDS
@@ -20,8 +21,6 @@ from faultbench.words import WORDS
 from unsilent.failures import FAILURES
 
 ROOT = Path(__file__).parents[2]
-# Rows that no subject can show by itself yet; they leave this list with their checks.
-WAITING = {"resume-mismatch", "ranks-disagree"}
 # The healthy controls that must never raise a finding, each by a case that holds it.
 CONTROLS = [
     "plain", "bf16", "bf16-base", "log-of-a-scaler", "accumulation", "rough-start", "warm-up", "memorising", "cosine",
@@ -41,14 +40,13 @@ def calls_in(path: Path) -> dict[str, set[str]]:
 
 
 def test_every_injector_has_a_case() -> None:
-    """Each function of tests/faults.py is used by a case, or by an injector that is; those that wait may wait."""
+    """Each function of tests/faults.py is used by a case, or by an injector that is."""
     injectors = calls_in(ROOT / "tests" / "faults.py")
     text = "".join(path.read_text() for path in (ROOT / "benchmarks" / "faultbench").glob("*.py"))
     used = {name for name in injectors if re.search(rf"\bfaults\.{name}\b", text)}
     used |= {called for name in used for called in injectors[name]}
-    waiting = {name for name in injectors if str(getattr(faults, name).__doc__)[1:].partition("]")[0] in WAITING}
 
-    assert set(injectors) - used - waiting == set()
+    assert set(injectors) - used == set()
 
 
 def test_every_row_of_the_catalogue_has_a_case() -> None:
@@ -56,7 +54,7 @@ def test_every_row_of_the_catalogue_has_a_case() -> None:
     first = {case.causes[0] for case in CASES.values() if case.causes}
     named = {cause for case in CASES.values() for cause in case.causes}
 
-    assert set(FAILURES) - first - WAITING == set()
+    assert set(FAILURES) - first == set()
     assert named <= set(FAILURES)
 
 
@@ -252,8 +250,10 @@ def test_readme_has_the_summary_between_its_marks(tmp_path: Path, monkeypatch: p
     matrix.README.write_text(f"Before\n{matrix.BEGIN}\nold\n{matrix.END}\nAfter\n")
     matrix.write_readme(CONTENT)
     told = matrix.README.read_text()
+    block = f"{matrix.summary(CONTENT)}\n\n{matrix.SHOWN}\n\n{matrix.LINK}"
 
-    assert told == f"Before\n{matrix.BEGIN}\n{matrix.summary(CONTENT)}\n\n{matrix.SHOWN}\n{matrix.END}\nAfter\n"
+    assert told == f"Before\n{matrix.BEGIN}\n{block}\n{matrix.END}\nAfter\n"
+    assert (ROOT / re.findall(r"\((.*)\)", matrix.LINK)[0]).is_file()
     assert (ROOT / matrix.PICTURE.relative_to(ROOT)).as_posix().endswith(matrix.SHOWN.partition("(")[2][:-1])
     assert (ROOT / "README.md").read_text().count(matrix.BEGIN) == 1
 
@@ -270,3 +270,78 @@ def test_run_is_trained_by_nobody_before_a_tool(tmp_path: Path) -> None:
 
     assert run.trainer.state.global_step == 0
     assert run.clock.step == 0
+
+
+def test_resumed_run_goes_on(tmp_path: Path) -> None:
+    """From step 6 of 12; the one that forgets its checkpoint begins at 0."""
+    run, anew = CASES["resumed"].build(tmp_path / "a"), CASES["begun-anew"].build(tmp_path / "b")
+    steps: dict[str, list[int]] = {"run": [], "anew": []}
+    for name, one in (("run", run), ("anew", anew)):
+        one.clock.on_substep_end = lambda *_, name=name, one=one, **__: steps[name].append(one.clock.step)
+        one.train()
+
+    assert (steps["run"][0], steps["anew"][0], run.trainer.state.global_step) == (7, 1, 12)
+
+
+def hears(rank: int) -> list[Said]:
+    """Rank 1 alone says something; rank 0 waits for a word that never comes."""
+    if rank == 0:
+        torch.distributed.barrier()
+        torch.distributed.barrier()
+    else:
+        torch.distributed.barrier()
+    return [Said(3, f"rank {rank}")]
+
+
+def breaks(rank: int) -> list[Said]:
+    """A tool that raises what it did not mean to, on one rank."""
+    if rank:
+        raise RuntimeError("boom")
+    return []
+
+
+def hangs(rank: int) -> list[Said]:
+    """One rank never comes back, and nobody has said anything."""
+    while rank:
+        pass
+    return []
+
+
+@pytest.mark.processes
+def test_alarm_of_one_rank_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although the other waits for it."""
+    monkeypatch.setattr(ranks, "AFTER_AN_ALARM", 0.2)
+    said = ranks.together(hears, "x", Ranks(lambda rank: rank, tmp_path))  # type: ignore[arg-type,return-value] # a rank
+
+    assert said == [Said(3, "rank 1")]
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("way", "expected"), [(breaks, "RuntimeError: boom"), (hangs, "1 of 2 ranks did not come back")]
+)
+def test_rank_that_crashes_or_hangs_is_told(
+    way: Any,  # noqa: ANN401 - a function
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A crash of the tool, with its words."""
+    monkeypatch.setattr(ranks, "PATIENCE", 4.0)
+
+    with pytest.raises(RuntimeError, match=expected):
+        ranks.together(way, "x", Ranks(lambda rank: rank, tmp_path))  # type: ignore[arg-type,return-value] # a rank
+
+
+def test_words_name_no_folder_of_this_machine(tmp_path: Path) -> None:
+    """The cell's folder, the checkout and the environment leave what lies below them."""
+    said = f"{tmp_path}/sft/a.bin, {ROOT}/tests/faults.py, {Path(torch.__file__)}"
+
+    assert cells.without_folders(said, tmp_path) == "sft/a.bin, tests/faults.py, torch/__init__.py"
+
+
+def test_stored_result_names_no_folder_of_a_machine() -> None:
+    """Neither what was said nor the table."""
+    text = matrix.RESULT.read_text() + matrix.TABLE.read_text()
+
+    assert re.findall(r"/(?:tmp|home|root|usr|opt|var)/", text) == []

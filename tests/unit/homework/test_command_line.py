@@ -11,8 +11,8 @@ import typer
 
 from homework import command_line
 from homework.configuration import option
-from homework.errors import BadInput
-from homework.processes import SAID
+from homework.errors import BadInput, OptionInvalid
+from homework.processes import OF_THIS_RANK, SAID
 from unsilent.outcome import FailureFound, failed
 
 
@@ -151,3 +151,45 @@ def test_what_rank_0_has_said_is_not_said_again(
 
     assert run(monkeypatch, {"go": stop}, "go") == 2
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("rank", "said"), [(0, 1), (1, 0)], ids=["first", "second"])
+@pytest.mark.parametrize("arguments", [("--rows", "many"), ("--rows", "0")], ids=["use", "option"])
+def test_wrong_options_are_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    rank: int,
+    said: int,
+) -> None:
+    """All processes read one line; the others let rank 0 speak before a launcher ends it."""
+
+    def refuse(rows: int) -> None:
+        raise OptionInvalid(expected="rows", got=str(rows), where="--rows", action="give some")
+
+    waited: list[float] = []
+    monkeypatch.setattr("homework.command_line.time.sleep", waited.append)
+    for name, value in {"WORLD_SIZE": 2, "RANK": rank, "LOCAL_RANK": rank}.items():
+        monkeypatch.setenv(name, str(value))
+
+    assert run(monkeypatch, refuse, *arguments) == 2
+    assert (capsys.readouterr().err.count("error: Expected"), len(waited)) == (said, 1 - said)
+
+
+def test_what_one_rank_alone_meets_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a GPU that is not there for the third process; and an environment from which no rank can be read."""
+
+    def refuse() -> None:
+        error = OptionInvalid(expected="a GPU", got="none", where="LOCAL_RANK", action="start fewer")
+        error.add_note(OF_THIS_RANK)
+        raise error
+
+    for name, value in {"WORLD_SIZE": 2, "RANK": 1, "LOCAL_RANK": 1}.items():
+        monkeypatch.setenv(name, str(value))
+    first = run(monkeypatch, refuse)
+    monkeypatch.setenv("RANK", "7")
+
+    assert (first, run(monkeypatch, refuse)) == (2, 2)
+    said = capsys.readouterr().err
+    assert "Expected a GPU" in said
+    assert "Expected RANK, WORLD_SIZE and LOCAL_RANK" in said

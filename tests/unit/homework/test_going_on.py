@@ -22,6 +22,7 @@ from homework import going_on, training
 from homework.adapter_files import read_manifest
 from homework.adapter_store import save_adapter
 from homework.errors import OutputRefused, RunRefused, TrainingFailed
+from homework.saved_steps import find_saved
 from homework.unfinished import claim_run
 from unsilent.outcome import FailureFound, failed
 from unsilent.termination import Told
@@ -193,12 +194,10 @@ def test_checkpoint_holds_all_that_is_needed(tiny_base: Path, tmp_path: Path) ->
     }
 
 
-def test_processes_agree_on_when_to_stop() -> None:
+def test_processes_agree_on_when_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     """One process that was told stops all, after the same step."""
-    several = SimpleNamespace(
-        args=SimpleNamespace(world_size=2, device="cpu"),
-        accelerator=SimpleNamespace(gather=lambda mine: torch.cat([mine, torch.tensor([15])])),
-    )
+    monkeypatch.setattr(going_on, "gather", lambda processes, mine: [mine] + [15] * (processes.world - 1))
+    several = SimpleNamespace(args=SimpleNamespace(world_size=2, process_index=0))
     told = Told()
     keeper = going_on.StepKeeper(several, None, told, 0)
     control = SimpleNamespace()
@@ -207,21 +206,64 @@ def test_processes_agree_on_when_to_stop() -> None:
     assert (told.signal, control.should_save, control.should_training_stop) == (15, True, True)
 
 
+def saving_trainer(run: Path, patch: pytest.MonkeyPatch, others: str = "", *, leads: bool = True) -> Any:  # noqa: ANN401
+    """One of two processes that writes its part of a checkpoint; ``others`` is what the other one could not do."""
+
+    def write(*_: object) -> None:
+        for name in ("rng_state_0.pth", "rng_state_1.pth"):
+            (run / "checkpoint-2").mkdir(exist_ok=True)
+            (run / "checkpoint-2" / name).write_bytes(b"state")
+
+    patch.setattr(Trainer, "_save_checkpoint", write)
+    patch.setattr(going_on, "gather", lambda processes, mine: [mine, others][: processes.world])
+    trainer = going_on.ResumableTrainer.__new__(going_on.ResumableTrainer)
+    trainer.args = SimpleNamespace(should_save=leads, output_dir=str(run), world_size=2, process_index=1 - leads)
+    trainer.state = SimpleNamespace(global_step=2, max_steps=9)
+    trainer.control = SimpleNamespace(should_training_stop=False)
+    trainer.accelerator = SimpleNamespace(gather=lambda loss: loss)
+    trainer._tr_loss, trainer._globalstep_last_logged = torch.tensor(1.0), 1
+    return trainer
+
+
+def test_checkpoint_that_another_process_could_not_write_is_not_sealed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the random state of each, the run would go on as another one."""
+    saving_trainer(tmp_path, monkeypatch, "no space")._save_checkpoint(None, None)
+
+    assert list(tmp_path.iterdir()) == []
+    assert "none of step 2 could be written (no space); training goes on" in capsys.readouterr().out
+
+
+def test_checkpoint_needs_the_random_state_of_each_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that a process has written to a disk of its own is not there."""
+    trainer = saving_trainer(tmp_path, monkeypatch)
+    trainer._save_checkpoint(None, None)
+    sealed = find_saved(tmp_path)[0]
+    write = Trainer._save_checkpoint
+
+    def lose(*_: object) -> None:
+        write(None)
+        (tmp_path / "checkpoint-2" / "rng_state_1.pth").unlink()
+
+    monkeypatch.setattr(Trainer, "_save_checkpoint", lose)
+    trainer._save_checkpoint(None, None)
+
+    assert sealed is not None
+    assert "none of step 2 could be written (rng_state_1.pth is not there" in capsys.readouterr().out
+    assert find_saved(tmp_path) == (None, {})
+
+
 def test_process_that_does_not_lead_seals_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It writes its random state, and leaves the seal to the one that leads."""
-    monkeypatch.setattr(Trainer, "_save_checkpoint", lambda *_: None)
     monkeypatch.setattr("homework.going_on.seal_step", lambda _: pytest.fail("sealed"))
-    trainer = going_on.ResumableTrainer.__new__(going_on.ResumableTrainer)
-    waited: list[bool] = []
-    trainer.args = SimpleNamespace(should_save=False, output_dir=str(tmp_path))
-    trainer.state = SimpleNamespace(global_step=2, max_steps=9)
-    trainer.accelerator = SimpleNamespace(gather=lambda loss: loss, wait_for_everyone=lambda: waited.append(True))
-    trainer._tr_loss, trainer._globalstep_last_logged = torch.tensor(1.0), 1
+    trainer = saving_trainer(tmp_path, monkeypatch, leads=False)
     trainer._save_checkpoint(None, None)
     trainer._save(str(tmp_path))
 
-    assert waited == [True]
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-2"]
 
 
 def test_process_that_does_not_lead_stops_without_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given
@@ -142,3 +145,21 @@ def test_short_name_turns_dtypes_round() -> None:
         "bf16",
         "int8",
     ]
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["torch 2.9", "before"])
+def test_products_are_as_before(monkeypatch: pytest.MonkeyPatch, *, is_new: bool) -> None:
+    """Whatever sets TF32 meanwhile, and however it ends."""
+    own = SimpleNamespace(cuda=SimpleNamespace(matmul=SimpleNamespace(allow_tf32=False)))
+    own.cudnn = SimpleNamespace(allow_tf32=True)
+    if is_new:
+        own.fp32_precision = "none"
+    monkeypatch.setattr(torch, "backends", own)
+    before = repr(own)
+    with contextlib.suppress(RuntimeError), precision.products_as_before():
+        own.cuda.matmul.allow_tf32 = is_new is False
+        own.cudnn.allow_tf32 = is_new
+        vars(own).update({"fp32_precision": "tf32"} if is_new else {})
+        raise RuntimeError
+
+    assert repr(own) == before

@@ -176,6 +176,64 @@ def test_error_of_rank_0_ends_all(monkeypatch: pytest.MonkeyPatch, rank: int, no
     assert getattr(found.value, "__notes__", []) == notes
 
 
+class Unsendable(Exception):
+    """Cannot be pickled."""
+
+    def __init__(self) -> None:
+        super().__init__("no space")
+        self.clean_up = lambda: None
+
+
+class Unmakeable(Exception):
+    """Can be pickled, and not be made again of that."""
+
+    def __init__(self, code: int, command: str) -> None:
+        super().__init__(f"{command} ended with {code}")
+
+
+@pytest.mark.parametrize("error", [Unsendable(), Unmakeable(3, "nvidia-smi")], ids=["dumps", "loads"])
+def test_error_that_cannot_be_sent_is_told_in_words(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Rank 0 raises it as it was; the others hear its kind and words, and wait for nothing."""
+    sent: list[Any] = []
+    monkeypatch.setattr(dist, "broadcast_object_list", lambda told, **_: sent.extend(told))
+    monkeypatch.setattr(processes, "_waiting_group", lambda _: None)
+
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as found:
+        on_first(Processes(0, 2), fail)
+
+    assert found.value is error
+    assert repr(sent[1]) == repr(RuntimeError(f"{type(error).__name__}: {error}"))
+
+
+@pytest.mark.parametrize(
+    ("world", "variables", "typed"),
+    [
+        (1, {}, "python -m x"),
+        (2, {}, "torchrun --nproc_per_node 2 -m x"),
+        (2, {"ACCELERATE_DYNAMO_MODE": "no"}, "accelerate launch --multi_gpu --num_processes 2 -m x"),
+        (
+            4,
+            {"LOCAL_WORLD_SIZE": "2", "GROUP_WORLD_SIZE": "2"},
+            "torchrun --nproc_per_node 2 -m x (on each of the 2 machines, with the options that said where they meet)",
+        ),
+    ],
+    ids=["one", "torchrun", "accelerate", "two machines"],
+)
+def test_command_says_how_it_was_started(
+    monkeypatch: pytest.MonkeyPatch, world: int, variables: dict[str, str], typed: str
+) -> None:
+    """For whoever goes on with a run that was stopped."""
+    for name in ("ACCELERATE_DYNAMO_MODE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert Processes(0, world).launched("python -m x") == typed
+
+
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_one_process_answers_everything(count: int) -> None:
     """In order."""
@@ -258,6 +316,16 @@ def test_refusal_of_rank_0_is_everybodys(ranked: dict[str, list[dict[str, Any]]]
         {"where": "rank 0", "notes": [], "value": 40},
         {"where": "rank 0", "notes": [SAID], "value": 40},
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.processes
+def test_error_that_cannot_be_sent_ends_all(ranked: dict[str, list[dict[str, Any]]]) -> None:
+    """Over a real group: nobody waits for a word that never comes."""
+    first, second = ranked["failed"]
+
+    assert first == {"kind": "ProgramEnded", "words": "a program ended with status 3"}
+    assert second == {"kind": "RuntimeError", "words": f"ProgramEnded: {first['words']}"}
 
 
 @pytest.mark.slow

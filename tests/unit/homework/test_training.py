@@ -20,8 +20,10 @@ from homework.adapter_store import claim_output
 from homework.batching import BatchPlan
 from homework.data import Dataset
 from homework.errors import BadInput, OutputRefused, RowsUnusable, TrainingFailed
+from homework.going_on import train_on
 from homework.processes import Processes
 from unsilent.outcome import FailureFound
+from unsilent.parity import record_logits
 
 
 def _trajectory(items: list[tokens.Tokens], *, plain: bool, steps: int = 20) -> list[float]:
@@ -247,3 +249,23 @@ def test_two_processes_are_planned_for(
 
     assert [(plan.micro_batch_size, plan.accumulation_steps, plan.processes) for plan in shared] == [(4, 1, 2)]
     assert read_manifest(tmp_path / "sft")["batch"]["processes"] == 2
+
+
+def test_logits_are_recorded_without_tf32(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainer sets it for the whole process; whoever loads the adapter does not."""
+    seen: list[str] = []
+
+    def train_with_tf32(*args: Any, **named: Any) -> Any:  # noqa: ANN401
+        monkeypatch.setattr(torch.backends, "fp32_precision", "tf32")
+        return train_on(*args, **named)
+
+    def record_and_look(*args: Any) -> Any:  # noqa: ANN401
+        seen.append(torch.backends.fp32_precision)  # type: ignore[attr-defined] # torch 2.9
+        return record_logits(*args)
+
+    before = torch.backends.fp32_precision  # type: ignore[attr-defined]
+    monkeypatch.setattr(training, "train_on", train_with_tf32)
+    monkeypatch.setattr(training, "record_logits", record_and_look)
+    support.train_tiny(tiny_base, tmp_path / "out", max_steps=2)
+
+    assert seen == [before] != ["tf32"]

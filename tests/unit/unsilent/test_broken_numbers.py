@@ -57,3 +57,14 @@ def test_repaired_gradient_is_masked() -> None:
     one.live.trainable["weight"].grad = torch.zeros(1, 2)
 
     assert slugs(one(fine(2, gradients=[(1, BROKEN)], norms=BROKEN))) == ["nan-masked"]
+
+
+def test_norm_that_grew_until_it_broke_has_exploded() -> None:
+    """The growth is the cause, NaN is what it looks like at its end."""
+    one = judge()
+    grown = one(fine(2, norms={"weight": 5e3, "bias": 0.5}))
+    outcomes = one(fine(3, gradients=[(1, BROKEN)], norms=BROKEN))
+
+    assert grown == []
+    assert slugs(outcomes) == ["gradient-explosion"]
+    assert "a norm that grew until it was not finite" in outcomes[0].message

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from unsilent import fingerprints
-from unsilent.fingerprints import fingerprint, named_fingerprints
+from unsilent.fingerprints import fingerprint, named_fingerprints, word_of_starts
 
 
 def read(*weights: torch.Tensor) -> list[str]:
@@ -71,3 +71,16 @@ def test_view_is_read_in_its_own_order() -> None:
     weight = torch.randn(3, 4)
 
     assert read(weight.T) == read(weight.T.contiguous())
+
+
+def test_word_of_starts_is_that_of_the_beginnings() -> None:
+    """Names and first values count, in any order of the names; what comes late in a large tensor does not."""
+    first, second = torch.randn(3, 4), torch.randn(2, fingerprints.START)
+    word = word_of_starts({"a": first, "b": second})
+    late = second.clone()
+    late[1] = 0
+
+    assert word == word_of_starts({"b": late, "a": first.clone()})
+    assert word != word_of_starts({"a": first + 1, "b": second})
+    assert word != word_of_starts({"c": first, "b": second})
+    assert len(word) == len(word_of_starts({})) == 16

@@ -154,3 +154,16 @@ def test_end_settles_what_patience_would_have_waited_for() -> None:
     assert still.ended(fine(2, moved=True)) == []
     still.skips = 2
     assert "2 skipped by the scaler" in still.ended(fine(3, moved=False))[0].message
+
+
+def test_end_soon_after_weights_are_watched_anew_settles_nothing() -> None:
+    """They have moved before; one last step, or one that a scaler skips, is too little to say that they stopped."""
+    one = judge()
+    one.look_again(set(), 2)
+    one(fine(2))
+    one.skips = 2
+    few = one.ended(fine(3, moved=False))
+    one.due = 3
+
+    assert few == []
+    assert slugs(one.ended(fine(5, moved=False))) == ["weights-unchanged"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,18 @@ import torch.distributed as dist
 from torch._C._distributed_c10d import FileStore, Store
 
 from unsilent import meeting
-from unsilent.meeting import ALONE, ONE_PROCESS, SHARDED, TOGETHER, decide, is_sharded, meet
+from unsilent.meeting import (
+    ALONE,
+    NO_STORE,
+    ONE_PROCESS,
+    SHARDED,
+    TOGETHER,
+    decide,
+    is_readable,
+    is_sharded,
+    longest_wait,
+    meet,
+)
 
 WEIGHTS = [torch.zeros(2)]
 
@@ -69,6 +81,63 @@ def test_meeting_that_is_over_is_not_joined(store: Store, monkeypatch: pytest.Mo
     assert words == [TOGETHER, TOGETHER]
 
 
+@pytest.mark.parametrize(("announced", "word"), [((0, 1), TOGETHER), ((0,), ALONE)], ids=["both", "one"])
+def test_rank_that_has_announced_itself_is_waited_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch, announced: tuple[int, ...], word: str
+) -> None:
+    """It comes after 100 s, of its work before the first step; one that has said nothing is not waited for."""
+    now = [0.0]
+
+    def sleep(_: float) -> None:
+        now[0] += 20.0
+        if now[0] == 100.0:
+            decide(store, 2, 1)
+
+    monkeypatch.setattr(meeting, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    for rank in announced:
+        store.add(f"announced by rank {rank}", 1)
+
+    assert decide(store, 2, 0) == word
+
+
+def test_announcement_needs_others(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    """It stands in the store of several processes; alone, without a store, or where that is gone, nothing is done."""
+    meeting.announce()
+    several(monkeypatch, store)
+    meeting.announce()
+    monkeypatch.setattr(meeting, "_default_store", lambda: None)
+    meeting.announce()
+
+    assert store.check(["announced by rank 0"])
+    assert not store.check(["announced by rank 1"])
+    assert meet(WEIGHTS) == (None, NO_STORE)
+
+
+def test_late_is_what_the_group_calls_late(tmp_path: Path) -> None:
+    """A group that was given longer, as by ``ddp_timeout``, is waited for as long."""
+    longer = dt.timedelta(minutes=30)
+    dist.init_process_group("gloo", store=FileStore(str(tmp_path / "group"), 1), rank=0, world_size=1, timeout=longer)
+    within = longest_wait()
+    dist.destroy_process_group()
+
+    assert (within, longest_wait()) == (longer, meeting.LONGEST_WAIT)
+
+
+def test_gpus_are_asked_on_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group over NCCL has no part on the CPU; one that does not say its time has ours."""
+    asked: list[torch.device] = []
+
+    def backend(place: torch.device) -> object:
+        asked.append(place)
+        return SimpleNamespace(options=SimpleNamespace(_timeout="long"))
+
+    monkeypatch.setattr(dist, "get_backend", lambda: "nccl")
+    monkeypatch.setattr(dist.distributed_c10d, "_get_default_group", lambda: SimpleNamespace(_get_backend=backend))
+
+    assert longest_wait() == meeting.LONGEST_WAIT
+    assert asked == [torch.device("cuda")]
+
+
 def several(monkeypatch: pytest.MonkeyPatch, store: object) -> None:
     """Pretend that this is one of two processes."""
     monkeypatch.setattr(dist, "is_initialized", lambda: True)
@@ -104,6 +173,7 @@ def test_sharded_parameters_are_not_compared(monkeypatch: pytest.MonkeyPatch, st
     weight.ds_id = 3  # type: ignore[attr-defined] # as DeepSpeed's ZeRO-3 marks what it has partitioned
 
     assert not is_sharded(WEIGHTS[0])
+    assert [is_readable(one) for one in (WEIGHTS[0], weight, torch.empty(2, device="meta"))] == [True, False, False]
     assert meet([*WEIGHTS, weight]) == (None, SHARDED)
 
 

@@ -188,20 +188,44 @@ def test_complex_and_lazy_parameters_are_no_obstacle() -> None:
     assert monitor.findings == []
 
 
-def test_optimizer_that_stops_later_is_found() -> None:
-    """Weights are watched anew every fifty steps."""
+@pytest.mark.parametrize(("last", "seen"), [(3, 9), (7, 14), (15, 24), (30, 39), (44, 54)])
+def test_optimizer_that_stops_later_is_found(last: int, seen: int) -> None:
+    """Weights are watched anew after 5, 10, 20, 35 and every fifty steps: a stop shows early in a short run, too."""
     model = trainers.fresh_adapter()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
 
     def give_up(loss: torch.Tensor, number: int) -> torch.Tensor:
-        if number == 45:
+        if number == last + 1:
             faults.never_step(optimizer)
         return loss
 
-    with pytest.raises(FailureFound, match="weights-unchanged") as found:
+    words = f"differs from what it was before step {seen - 4}, after 4 steps"
+    with pytest.raises(FailureFound, match=words) as found:
         trainers.loop(model, optimizer=optimizer, steps=60, before_backward=give_up)
 
-    assert found.value.step == 54
+    assert (found.value.failure.slug, found.value.step) == ("weights-unchanged", seen)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("steps", [6, 12, 23, 52])
+def test_schedule_that_ends_at_zero_is_no_stop(steps: int, dtype: torch.dtype) -> None:
+    """The last steps may move weights by less than their spacing: they were moved before."""
+    model = torch.nn.Linear(1, 1, bias=False).to(dtype)
+    torch.nn.init.ones_(model.weight)
+    monitor = StepMonitor(model, optimizer := torch.optim.SGD(model.parameters(), lr=0.05), max_steps=steps)
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = 0.05 * 0.05 ** (9 * step / steps)
+        loss = model(torch.ones(1, 1, dtype=dtype)).sum() * (-1) ** step
+        loss.backward()
+        monitor.after_backward(loss)
+        monitor.before_step()
+        optimizer.step()
+        monitor.after_step()
+        optimizer.zero_grad()
+    monitor.finish()
+    monitor.close()
+
+    assert monitor.findings == []
 
 
 def test_risk_is_said_and_no_more() -> None:

@@ -14,6 +14,11 @@ from unsilent.trends import Divergence, Explosion, Flatness
 
 # Real series, Trainer and AdamW on the tiny model: a trained base at rate 0.3, and the same with ten steps of warm-up.
 LEAPT = [0.63, 7.37, 6.1, 5.2, 4.4, 3.9, 3.6, 3.3, 3.2, 3.1, 2.9, 2.8, 2.6, 2.5, 2.4]
+# RMSprop at rate 1.0, no clipping, upon a base at 1.8: the leap is the largest distance of neighbours by far.
+DESTROYED = [
+    1.8, 6.74, 6.02, 4.97, 4.75, 4.19, 3.75, 4.78, 4.11, 3.77, 3.77, 3.09, 4.59, 3.33, 2.97,
+    3.43, 3.1, 3.42, 2.72, 3.18, 3.19, 3.07, 3.45, 3.33, 2.82, 3.39, 3.56, 3.25, 2.85, 3.25,
+]  # fmt: skip
 WARMED_UP = [0.63, 0.81, 0.66, 1.9, 4.8, 4.1, 3.9, 3.6, 3.3, 3.2, 3.1, 3.0, 2.9, 2.8, 2.7]
 
 
@@ -28,11 +33,18 @@ def last_answer(values: list[float]) -> tuple[bool, int | None]:
     ("values", "began"),
     [
         (LEAPT, 2),
+        (DESTROYED, 2),
         (WARMED_UP, 4),
         ([2.0, 1.8, 1.9, *[2.0 + 0.2 * step for step in range(20)]], 9),
         ([2.0, 1.5, 1.2, 1.0, 0.9] * 5 + [7.0, 6.0, 5.0, 4.5, 4.0, 3.9, 3.8], 26),
     ],
-    ids=["a leap at the second step", "a leap after warm-up", "a slow rise", "a collapse late in the run"],
+    ids=[
+        "a leap at the second step",
+        "a leap that hides itself",
+        "a leap after warm-up",
+        "a slow rise",
+        "a collapse late in the run",
+    ],
 )
 def test_rise_for_good_is_found(values: list[float], began: int) -> None:
     """The step named is the first of those that stayed above the start."""
@@ -45,11 +57,20 @@ def test_rise_for_good_is_found(values: list[float], began: int) -> None:
         [4.97, 4.59, 4.40, 4.30] * 3,
         [2.0, 1.9, 1.8, 9.0, 7.0, 5.0, 3.0, 1.8, 1.7],
         [0.31, 0.66, 0.36, 0.5, 0.85, 0.73, 0.49, 0.34, 0.75, 0.43, 0.64],
+        [1.0, *[2.1, 1.8] * 15],
         [0.02, 0.01, 0.02, *[0.06] * 20],
         [0.0, 0.0, 0.0, *[0.5] * 20],
         [5.0, 9.0],
     ],
-    ids=["falling", "a spike that passes", "a low start by chance", "memorised", "a start at zero", "two values"],
+    ids=[
+        "falling",
+        "a spike that passes",
+        "a low start by chance",
+        "a lower one",
+        "memorised",
+        "a start at zero",
+        "two values",
+    ],
 )
 def test_healthy_losses_do_not_rise(values: list[float]) -> None:
     """Noise, spikes, and scatter around nothing are no divergence."""
