@@ -160,6 +160,25 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker("no_cover")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Start workers that are not traced as children of this process; see below."""
+    os.environ.pop(COVERED_CHILDREN, None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have a worker traced once: by what pytest-cov is about to start, and pauses for what is marked ``no_cover``.
+
+    While it reads its options, a worker takes itself for the process that has workers and starts to trace, too. What
+    one stops the other would go on with, and everything would be as slow as if it had to be traced.
+    """
+    plugin = session.config.pluginmanager.getplugin("_cov")
+    if plugin is not None and hasattr(session.config, "workerinput"):
+        plugin.cov_controller.cov.stop()
+        plugin.cov_controller.cov.save()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Leave the children of an untraced test untraced."""
