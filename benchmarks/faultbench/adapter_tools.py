@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from .file_tools import of_peft_doctor, of_trainproof, quietly
 from .plain import model_class, refuse_others
-from .subjects import Said
+from .subjects import UNSURE, Said
 from .tool import NotApplicable
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def peft_doctor_adapter(adapter: Adapter) -> list[Said]:
     return of_peft_doctor(one for report in reports for one in report.issues)
 
 
-# deltalint: FAIL and missing layers count
+# deltalint: FAIL and missing layers count; every other verdict than PASS is that it could not judge, for which its
+# program has a status of its own (3), so that nobody reads it as fine; its verdict on the whole decides
 
 
 def deltalint_adapter(adapter: Adapter) -> list[Said]:
@@ -73,14 +74,17 @@ def deltalint_adapter(adapter: Adapter) -> list[Said]:
         try:
             report = lint.check_merge(adapter.base, adapter.path, folder)
         except lint.CheckError as error:
-            raise NotApplicable(f"it could not judge: {error}") from error
-    bad = [one for one in report.layers if one.verdict is lint.Verdict.FAIL]
-    said = [Said(0, f"FAIL {one.name}: {one.diagnosis} {one.detail or ''}") for one in bad]
-    said += [Said(0, f"MISSING {name}: no counterpart in the merged checkpoint") for name in report.missing_layers]
+            return [Said(0, f"{UNSURE}{error}")]
+    said = [
+        f"{'' if one.verdict is lint.Verdict.FAIL else UNSURE}{one.verdict.value} {one.name}: "
+        f"{one.diagnosis or ''} {one.detail or ''}"
+        for one in report.layers
+        if not one.verdict.is_ok and report.verdict is not lint.Verdict.PASS
+    ]
+    said += [f"MISSING {name}: no counterpart in the merged checkpoint" for name in report.missing_layers]
     if not said and report.verdict is not lint.Verdict.PASS:
-        words = sorted({f"{one.verdict.value} {one.detail or ''}" for one in report.layers if not one.verdict.is_ok})
-        raise NotApplicable(f"inconclusive by its own word: {'; '.join(words)[:300]}")
-    return said
+        said = [f"{UNSURE}{report.verdict.value} no layer was compared"]
+    return [Said(0, text) for text in said]
 
 
 # sway: a probe that ends as fail or error counts; not its drift of calibration, which asks what the world knows and
