@@ -3,7 +3,8 @@
 A tool that says it in words of its own has named it ("no trainable parameters" for a frozen adapter); a list that holds
 everything has not. A tool without a line here has no words for that cause, by its source. The same yardstick for all: a
 place counts where the place is the cause, and then it must be the right one, from ours too. Of ours, where nothing else
-stands here, a finding under one of the case's rows of the catalogue counts.
+stands here, a finding under one of the case's rows of the catalogue counts, and of every other tool the words of all
+those rows.
 """
 
 from __future__ import annotations
@@ -204,10 +205,13 @@ WORDS: dict[str, dict[str, str]] = {
     "adapter-keys-ignored": {
         "dlm-sway": r"missing adapter keys",
         "plain": r"missing adapter keys",
-        "deltalint": r"key-prefix mismatch|not applied",
+        "deltalint": r"key-prefix mismatch|not applied|no weight for this layer found in the base",
     },
     # that it was never trained, or that it does nothing
-    "adapter-untrained": {"dlm-sway": r"delta_kl|indistinguishable", "deltalint": r"zero|no update"},
+    "adapter-untrained": {
+        "dlm-sway": r"delta_kl|indistinguishable",
+        "deltalint": r"expected update is zero|likely an untrained adapter|all zeros",
+    },
     "adapter-nonfinite": {
         "deltalint": r"nan|non-?finite|inf\b",
         "dlm-sway": r"nan|non-?finite",

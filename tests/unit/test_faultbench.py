@@ -14,7 +14,7 @@ from faultbench import cells, matrix, picture, ranks, tools, wiring_cases
 from faultbench.cases import CASES
 from faultbench.registry import Case, fault
 from faultbench.runs import Ranks
-from faultbench.subjects import Adapter, Bundle, Rows, Said, Source
+from faultbench.subjects import UNSURE, Adapter, Bundle, Rows, Said, Source
 from faultbench.tool import NotApplicable, Tool
 from faultbench.words import WORDS
 
@@ -118,6 +118,8 @@ def test_case_without_marks_says_nothing_of_the_fault(tmp_path: Path) -> None:
 
 
 CAUSE = Case("x", "X", Source, lambda folder: folder, ("lr-zero",), "lr-zero")
+EITHER = Case("z", "Z", Source, lambda folder: folder, ("adapter-missing", "adapter-corrupt"), "adapter-missing")
+STRICT = Case("w", "W", Source, lambda folder: folder, ("nan-grad-norm", "fp16-overflow"), "activation-overflow")
 HEALTHY = Case("y", "Y", Source, lambda folder: folder)
 
 
@@ -131,10 +133,17 @@ HEALTHY = Case("y", "Y", Source, lambda folder: folder)
         (CAUSE, "unsilent", [], "missed"),
         (HEALTHY, "unsilent", [], "quiet"),
         (HEALTHY, "trainproof", [Said(4, "WARN TP-GRAD-SPIKE")], "false alarm @4"),
+        (EITHER, "unsilent", [Said(0, "[adapter-corrupt] Expected ...")], "cause @0"),
+        (EITHER, "picklescan", [Said(0, "scan failed: BadZipFile")], "cause @0"),
+        (STRICT, "unsilent", [Said(0, "[fp16-overflow] Expected ... lm_head")], "symptom @0"),
+        (STRICT, "guardtower.monitor", [Said(0, "module 'lm_head'")], "symptom @0"),
+        (HEALTHY, "deltalint", [Said(0, f"{UNSURE}UNSUPPORTED")], "inconclusive"),
+        (HEALTHY, "deltalint", [Said(0, f"{UNSURE}UNSUPPORTED"), Said(0, "FAIL")], "false alarm @0"),
+        (CAUSE, "deltalint", [Said(0, f"{UNSURE}UNSUPPORTED")], "symptom @0"),
     ],
 )
 def test_alarms_are_judged_by_their_words(case: Case, name: str, said: list[Said], expected: str) -> None:
-    """The earliest alarm that names the cause counts, else the earliest alarm; on a healthy subject any."""
+    """The earliest alarm that names the cause counts, else the earliest; all are held to the same causes."""
     tool = next(tool for tool in tools.TOOLS if tool.name == name)
 
     assert cells.judge(tool, case, said) == expected
@@ -171,6 +180,29 @@ def test_cell_is_a_process_of_its_own(way: Any, expected: dict[str, str]) -> Non
     assert made.get("crash", "RuntimeError: boom").startswith("RuntimeError: boom")
 
 
+def speaking_at_length(_: Path) -> list[Said]:
+    """An alarm whose middle is not stored; it names the cause there."""
+    return [Said(1, f"{'-' * 6000} TP-ZERO-LR {'-' * 6000} the end")]
+
+
+def test_alarm_that_is_stored_in_part_is_judged_once() -> None:
+    """On all of it; by what is left nobody judges it again."""
+    tool = Tool("trainproof", "unsilent", {Source: speaking_at_length}, "no")
+    made = cells.cell(tool, CAUSE)
+
+    assert made["said"][0][1].endswith("the end")
+    assert "TP-ZERO-LR" not in made["said"][0][1]
+    assert cells.judged_again(tool, CAUSE, made)["cell"] == "cause @1"
+
+
+def test_alarm_that_is_stored_whole_is_judged_again() -> None:
+    """By the words as they are now."""
+    tool = Tool("trainproof", "unsilent", {Source: speaking_at_length}, "no")
+    stored = {"cell": "symptom @1", "said": [[1, f"{'-' * 6000} TP-ZERO-LR"]]}
+
+    assert cells.judged_again(tool, CAUSE, stored)["cell"] == "cause @1"
+
+
 def test_cell_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tool that does not come back is ended, and that is told."""
     monkeypatch.setattr(cells, "TIME_LIMIT", 0.5)
@@ -191,12 +223,11 @@ def test_tool_that_is_not_installed_says_so() -> None:
 def row(kind: str, healthy: bool, **made: str) -> dict[str, Any]:  # noqa: FBT001 - a field
     """A row as it is stored."""
     return {"title": "T", "kind": kind, "healthy": healthy, "issue": "", "link": "", "causes": [],
-            "cells": {name: {"cell": one} for name, one in made.items()}}  # fmt: skip
+            "cells": {name: {"cell": one, "commit": "abc"} for name, one in made.items()}}  # fmt: skip
 
 
 CONTENT = {
     "machine": "a machine",
-    "commit": "abc",
     "versions": {"unsilent": "1", "torch": "2"},
     "tools": {
         "unsilent": {"Run": "attach", "Source": "read"},
@@ -211,11 +242,57 @@ CONTENT = {
 
 
 def test_summary_counts_what_was_measured() -> None:
-    """Causes, symptoms, misses, crashes, what a tool was not applied to, and false alarms."""
+    """Causes, symptoms, misses, crashes, what a tool was not applied to, and ours on the same faults and controls."""
     lines = matrix.summary(CONTENT).splitlines()
 
-    assert lines[2] == "| unsilent 1 | 1 | 1 | 0 | 0 | 0 | 0 of 1 |"
-    assert lines[3] == "| detect_anomaly 2 | 0 | 0 | 1 | 0 | 1 | 1 of 1 |"
+    assert lines[2] == "| unsilent 1 | 1 | 1 | 0 | 0 | 0 | 0 | 1 / 1 of 2 | 0 / 0 of 1 |"
+    assert lines[3] == "| detect_anomaly 2 | 0 | 0 | 1 | 0 | 1 | 0 | 0 / 1 of 1 | 1 / 0 of 1 |"
+
+
+def test_cell_that_was_not_run_is_neither_applied_nor_not() -> None:
+    """It has a column of its own, a word in the table, and counts as lacking."""
+    cases = CONTENT["cases"] | {"four": row("Run", False, unsilent="missed")}
+    part = CONTENT | {"cases": cases}
+
+    assert "| detect_anomaly 2 | 0 | 0 | 1 | 0 | 1 | 1 | 0 / 1 of 1 | 1 / 0 of 1 |" in matrix.summary(part)
+    assert "| `four`: T | missed | not run |" in matrix.table(part)
+    assert (matrix.lacking(CONTENT, cases), matrix.lacking(part, cases)) == (2, 1)
+
+
+def test_public_issues_have_a_table_of_their_own() -> None:
+    """Faults by other hands, counted alone."""
+    theirs = row("Run", False, unsilent="missed", detect_anomaly="cause @2") | {"issue": "a/b#1"}
+    told = matrix.summary(CONTENT | {"cases": CONTENT["cases"] | {"four": theirs}}).split("alone:")[1]
+
+    assert "| detect_anomaly 2 | 1 | 0 | 0 | 0 | 0 | 0 | 1 / 0 of 1 |" in told
+
+
+def test_controls_tell_crashes_and_what_could_not_be_judged() -> None:
+    """Neither is a false alarm."""
+    cases = {"a": row("Run", True, unsilent="crashed"), "b": row("Run", True, unsilent="inconclusive")}
+
+    assert "| 0 / 0 of 2, 1 inconclusive, 1 crashed |" in matrix.summary(CONTENT | {"cases": cases})
+
+
+def test_commits_of_all_cells_are_told() -> None:
+    """One, or each with the number of its cells."""
+    cases = CONTENT["cases"] | {"four": {"cells": {"unsilent": {"cell": "missed", "commit": "def"}}}}
+
+    assert matrix.commits(CONTENT) == "commit abc"
+    assert matrix.commits({"cases": cases}) == "cells of several commits: abc (6), def (1)"
+
+
+def test_alarm_on_every_control_is_told_below_the_table() -> None:
+    """What a tool says of all that is healthy tells nothing under a fault."""
+    cases = {name: row("Run", healthy, unsilent="x") for name, healthy in (("a", True), ("b", True), ("c", False))}
+    for one in cases.values():
+        one["cells"]["unsilent"]["said"] = [[0, "always"], [0, "no"]][: 1 + one["healthy"]]
+    cases["b"]["cells"]["unsilent"]["said"].pop()
+
+    told = matrix.table(CONTENT | {"cases": cases})
+
+    assert "unsilent says the same of every healthy one here, and of 1 of the faults above: always" in told
+    assert "above: no" not in told
 
 
 def test_table_leaves_out_columns_that_apply_to_nothing() -> None:
@@ -250,18 +327,12 @@ def test_readme_has_the_summary_between_its_marks(tmp_path: Path, monkeypatch: p
     matrix.README.write_text(f"Before\n{matrix.BEGIN}\nold\n{matrix.END}\nAfter\n")
     matrix.write_readme(CONTENT)
     told = matrix.README.read_text()
-    block = f"{matrix.summary(CONTENT)}\n\n{matrix.SHOWN}\n\n{matrix.LINK}"
+    block = f"{matrix.summary(CONTENT)}\n\n{matrix.SHOWN}\n\na machine; commit abc. {matrix.LINK}"
 
     assert told == f"Before\n{matrix.BEGIN}\n{block}\n{matrix.END}\nAfter\n"
     assert (ROOT / re.findall(r"\((.*)\)", matrix.LINK)[0]).is_file()
     assert (ROOT / matrix.PICTURE.relative_to(ROOT)).as_posix().endswith(matrix.SHOWN.partition("(")[2][:-1])
     assert (ROOT / "README.md").read_text().count(matrix.BEGIN) == 1
-
-
-def test_part_of_the_matrix_is_not_the_whole() -> None:
-    """Every tool must have been shown every case."""
-    assert matrix.is_whole(CONTENT, ["one", "three"])
-    assert not matrix.is_whole(CONTENT, ["one", "four"])
 
 
 def test_run_is_trained_by_nobody_before_a_tool(tmp_path: Path) -> None:
