@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .file_tools import of_peft_doctor, of_trainproof, quietly
-from .plain import model_class, refuse_others
+from .plain import listening, model_class, refuse_others
 from .subjects import UNSURE, Said
 from .tool import NotApplicable
 
@@ -87,12 +87,15 @@ def deltalint_adapter(adapter: Adapter) -> list[Said]:
     return [Said(0, text) for text in said]
 
 
-# sway: a probe that ends as fail or error counts; not its drift of calibration, which asks what the world knows and
-# finds that a random tiny model does not
+# sway: a probe that ends as fail or error counts, and of PEFT's warnings the one that it is for
 
 
 def sway_adapter(adapter: Adapter) -> list[Said]:
-    """``sway check ADAPTER --base BASE``: a null adapter, and the divergence from the base."""
+    """Two of the three probes of ``sway check ADAPTER --base BASE``: a null adapter, and the divergence from the base.
+
+    The third, its drift of calibration, asks what the world knows, and a random tiny model knows nothing of it: it
+    would fail on everything. What PEFT warns of on the way, that adapter keys are missing, is heard.
+    """
     if adapter.path.suffix == ".zip":
         raise NotApplicable("it takes a folder")
     refuse_others(adapter)
@@ -111,14 +114,16 @@ def sway_adapter(adapter: Adapter) -> list[Said]:
     tuned = model_spec(base=str(adapter.base), kind="hf", adapter=adapter.path)
     models = spec.SuiteModels(base=model_spec(base=str(adapter.base), kind="hf"), ft=tuned)
     suite = spec.SwaySpec(version=1, models=models, defaults=spec.SuiteDefaults(seed=0), suite=asked)
-    with quietly(), tempfile.TemporaryDirectory() as home:
+    backend = None
+    with tempfile.TemporaryDirectory() as home:
         os.environ["HOME"] = home  # it keeps what it calibrates there; this process is the cell's own
-        try:
+        with listening() as heard:
             backend = build(tuned)
-        except Exception as error:  # noqa: BLE001 - what it says when it cannot load is its verdict
-            return [Said(0, f"{type(error).__name__}: {error}")]
-        made = run_suite(suite, backend, spec_path="<check>")
-    return [
+        if backend is None:
+            return heard  # what it says when it cannot load is its verdict
+        with quietly():
+            made = run_suite(suite, backend, spec_path="<check>")
+    return [one for one in heard if "adapter keys" in one.text] + [
         Said(0, f"{one.verdict.value} {one.name}: {one.message}")
         for one in made.probes
         if one.verdict.value in {"fail", "error"}
