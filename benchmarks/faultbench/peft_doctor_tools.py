@@ -90,7 +90,8 @@ def of_lengths(run: Run, folder: Path) -> list[Any]:
     if not run.max_length:
         return []
     pd = import_module("peft_doctor")
-    (folder / "texts.jsonl").write_text("\n".join(map(json.dumps, run.texts())))
+    fields = [{name: one for name, one in row.items() if name != "text" or len(row) == 1} for row in run.texts()]
+    (folder / "texts.jsonl").write_text("\n".join(map(json.dumps, fields)))  # it joins all fields of a row
     reports = [
         pd.analyze_token_lengths(
             folder / "texts.jsonl", tokenizer=run.trainer.processing_class, max_length=run.max_length

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .runs import Run
     from .subjects import Program
 
-STEP = re.compile(r"step (\d+):|step(?:s|\(s\)) (\d+)")  # its steps count from 0
+STEP = re.compile(r"step (\d+):|at step\(s\) (\d+)|\(steps? (\d+)")  # its steps count from 0
 HALF = {torch.float16, torch.bfloat16}
 
 
@@ -34,7 +34,7 @@ def asking(said: list[Said], now: Callable[[], int] = lambda: 0) -> Callable[[Ca
             check()
         except AssertionError as failed:
             named = STEP.search(str(failed))
-            said.append(Said(int(named[1] or named[2]) + 1 if named else now(), str(failed)))
+            said.append(Said(int(named[named.lastindex or 1]) + 1 if named else now(), str(failed)))
 
     return ask
 
@@ -64,8 +64,8 @@ def pytest_torch(run: Run) -> list[Said]:
         if trainer.args.max_grad_norm:
             torch.nn.utils.clip_grad_norm_(trainer.model.parameters(), trainer.args.max_grad_norm)
         setup.optimizer.step()
-        if setup.scheduler is not None:
-            setup.scheduler.step()
+        for scheduler in setup.schedulers.values():
+            scheduler.step()
         trainer.model.zero_grad()
         return loss
 
@@ -124,7 +124,7 @@ def accumulate(pt: Any, run: Run, batches: list[Any]) -> None:  # noqa: ANN401 -
     def setup() -> Any:  # noqa: ANN401
         model = copy.deepcopy(trainer.model)
         trained = [weight for weight in model.parameters() if weight.requires_grad]
-        return pt.TrainingSetup(model, torch.optim.SGD(trained, lr=1.0))
+        return pt.TrainingSetup(model, torch.optim.SGD(trained, lr=trainer.args.learning_rate))
 
     def step_of(count: int) -> Any:  # noqa: ANN401
         def step(setup: Any, batch: Any) -> float:  # noqa: ANN401
@@ -186,7 +186,7 @@ def pytest_torch_program(program: Program) -> list[Said]:
         return torch.tensor([one + [0] * (400 - len(one)) for one in made])  # no completion is that long
 
     with quietly(), torch.no_grad():
-        logits = Logits(llm.model.eval())
+        logits = Logits(llm.model).eval()
         ask(lambda: pt.check_inference_contract(logits, inputs).raise_if_failed())
         ask(lambda: pt.assert_finite(logits(**inputs), "logits"))
         ask(lambda: pt.assert_batch_invariant(logits, inputs))
@@ -195,5 +195,5 @@ def pytest_torch_program(program: Program) -> list[Said]:
         ask(lambda: pt.assert_padding_invariant(logits, inputs, side="right", pad_value=llm.tokenizer.pad_token_id))
         ask(lambda: pt.assert_generation_equal("batch", "alone", prompts, generate=generate))
         if program.live is not None:
-            ask(lambda: pt.assert_models_agree(Logits(program.live.eval()), logits, inputs, max_abs=1e-3))
+            ask(lambda: pt.assert_models_agree(Logits(program.live).eval(), logits, inputs, max_abs=1e-3))
     return said

@@ -25,6 +25,7 @@ FP16 = {
     "guardtower": rf"forward activations of module\(s\): \['\S*({FP16_MODULE})",
     "guardtower.monitor": FP16_MODULE,
     "underflow_overflow": FP16_MODULE,
+    "pytest-torch": r"overflows in low precision",
 }
 
 WORDS: dict[str, dict[str, str]] = {
@@ -117,6 +118,7 @@ WORDS: dict[str, dict[str, str]] = {
     "fp16-unguarded": {
         "unsilent": FP16["unsilent"],
         "trainproof": FP16["trainproof"],
+        "pytest-torch": FP16["pytest-torch"],
         "guardtower": r"fp16|float16|half",
         "peft-doctor": r"fp16|float16",
     },
