@@ -234,7 +234,9 @@ def _healthy(name: str, folder: Path) -> Adapter:
     return Adapter(path, base)
 
 
-for _name in KINDS:
+# No release of PEFT writes an adapter in shards or loads one: nobody can use them, so they are no healthy controls.
+UNLOADABLE = {"shards", "bin shards"}
+for _name in sorted(set(KINDS) - UNLOADABLE, key=list(KINDS).index):
     _told = _name.lower().replace(" ", "-").replace("/", "-").replace("'", "")
     control(Adapter, slug=f"adapter-{_told}", title=f"Healthy adapter: {_name}")(partial(_healthy, _name))
 

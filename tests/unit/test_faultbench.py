@@ -5,15 +5,27 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from adapter_kinds import KINDS as ADAPTERS
-from faultbench import cells, matrix, picture, ranks, tools, wiring_cases
+from faultbench import (
+    adapter_cases,
+    cells,
+    matrix,
+    peft_doctor_tools,
+    picture,
+    pytest_torch_tools,
+    ranks,
+    run_cases,
+    tools,
+    wiring_cases,
+)
 from faultbench.cases import CASES
 from faultbench.registry import Case, fault
-from faultbench.runs import Ranks
+from faultbench.runs import Clock, Ranks
 from faultbench.subjects import UNSURE, Adapter, Bundle, Rows, Said, Source
 from faultbench.tool import NotApplicable, Tool
 from faultbench.words import WORDS
@@ -59,11 +71,11 @@ def test_every_row_of_the_catalogue_has_a_case() -> None:
 
 
 def test_every_healthy_control_has_a_case() -> None:
-    """The list of what must stay quiet, and every kind of adapter."""
+    """The list of what must stay quiet, and every kind of adapter that can be loaded."""
     titles = {case.title for case in CASES.values() if case.healthy}
 
     assert [slug for slug in CONTROLS if slug not in CASES or not CASES[slug].healthy] == []
-    assert {f"Healthy adapter: {name}" for name in ADAPTERS} <= titles
+    assert {f"Healthy adapter: {name}" for name in set(ADAPTERS) - adapter_cases.UNLOADABLE} <= titles
 
 
 def test_public_issues_are_linked() -> None:
@@ -341,6 +353,85 @@ def test_run_is_trained_by_nobody_before_a_tool(tmp_path: Path) -> None:
 
     assert run.trainer.state.global_step == 0
     assert run.clock.step == 0
+
+
+def test_fault_of_a_step_waits_for_it() -> None:
+    """Whoever calls the model before has not used it up; the step is named whoever counts."""
+    clock, done = Clock(), []
+    clock.plan(5, lambda: done.append(clock.step))
+    for step in (1, 4, 5, 6):
+        clock.step = step
+
+    assert done == [5]
+
+
+def test_texts_are_those_before_rows_were_cut(tmp_path: Path) -> None:
+    """With the length they were cut to; a run of which nothing was cut has the texts of its rows."""
+    cut, whole = wiring_cases.rows_cut(tmp_path / "a"), wiring_cases.targets_by_name(tmp_path / "b")
+
+    assert {len(row["input_ids"]) for row in cut.rows} == {cut.max_length}
+    assert cut.texts() == whole.texts()
+    assert whole.max_length == 0
+
+
+def test_one_row_in_twelve_is_longer_than_the_maximum(tmp_path: Path) -> None:
+    """And no other is cut."""
+    run = wiring_cases.one_short_row(tmp_path)
+    lengths = [len(run.trainer.processing_class(one["text"])["input_ids"]) for one in run.texts()]
+
+    assert [place for place, length in enumerate(lengths) if length > run.max_length] == [0, 12, 24, 36]
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("step 4: non-finite loss (nan)", 5),
+        ("the loss is not finite at step(s) 0, 1", 1),
+        ("called twice (steps 2, 3)", 3),
+        ("mean of the first 3 step(s) 6.05 -> last 3 step(s) 5.9", 9),
+    ],
+)
+def test_step_of_a_rehearsal_is_the_one_it_names(text: str, step: int) -> None:
+    """Counted from 1; where none is named, the one that was last taken."""
+
+    def fails() -> None:
+        raise AssertionError(text)
+
+    said: list[Said] = []
+    pytest_torch_tools.asking(said, lambda: 9)(fails)
+
+    assert said == [Said(step, text)]
+
+
+def test_report_on_every_parameter_is_one_alarm() -> None:
+    """Each kind of issue once with all its messages, and no alarm of what is fine."""
+    names = {"title": "T", "fix": "F"}
+    issues = [
+        SimpleNamespace(severity="warning", code="zero", message="a is zero.", **names),
+        SimpleNamespace(severity="warning", code="zero", message="b is zero.", **names),
+        SimpleNamespace(severity="ok", code="fine", message="c", **names),
+    ]
+
+    assert peft_doctor_tools.together(issues, 3) == [Said(3, "warning zero: T. a is zero. b is zero. F")]
+    assert peft_doctor_tools.together(issues[2:], 3) == []
+
+
+def test_rehearsal_accumulates_as_the_trainer_does(tmp_path: Path) -> None:
+    """Four parts of a batch through the Trainer's step, told its number of labels, give the gradient of the whole."""
+    run = run_cases.accumulation(tmp_path)
+    run.trainer.model.eval()
+    batch = pytest_torch_tools.prepared(run.trainer)[0]
+    labels = (batch["labels"][:, 1:] != -100).sum()
+    weight = run.trainer.model.get_parameter(f"{run_cases.POISONED}.weight")
+    gradients = []
+    for count in (1, 4):
+        run.trainer.current_gradient_accumulation_steps = count
+        for rows in torch.arange(4).chunk(count):
+            run.trainer.training_step(run.trainer.model, {name: one[rows] for name, one in batch.items()}, labels)
+        gradients.append(weight.grad.clone())
+        weight.grad = None
+
+    torch.testing.assert_close(*gradients)
 
 
 def test_resumed_run_goes_on(tmp_path: Path) -> None:
