@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .tool import Tool
 
 TIME_LIMIT = 120.0  # seconds for one cell; most take one
-KEPT = 40  # alarms of one cell that are stored; some tools speak of every parameter in every step
+KEPT = 24  # alarms of one cell that are stored; some tools speak in every one of twelve steps, on log and gradients
 HEAD, TAIL = 5000, 3000  # characters of an alarm that are stored where it is longer than both
 LEFT_OUT = "[... {} characters left out ...]"
 OF_AN_ERROR = 400  # characters of an exception's own words

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -238,7 +240,7 @@ def row(kind: str, healthy: bool, **made: str) -> dict[str, Any]:  # noqa: FBT00
             "cells": {name: {"cell": one, "commit": "abc"} for name, one in made.items()}}  # fmt: skip
 
 
-CONTENT = {
+CONTENT: dict[str, Any] = {
     "machine": "a machine",
     "versions": {"unsilent": "1", "torch": "2"},
     "tools": {
@@ -417,21 +419,70 @@ def test_report_on_every_parameter_is_one_alarm() -> None:
 
 
 def test_rehearsal_accumulates_as_the_trainer_does(tmp_path: Path) -> None:
-    """Four parts of a batch through the Trainer's step, told its number of labels, give the gradient of the whole."""
+    """Four parts of a batch, told its number of labels, take the step of the whole, and the run is left as it was."""
     run = run_cases.accumulation(tmp_path)
-    run.trainer.model.eval()
-    batch = pytest_torch_tools.prepared(run.trainer)[0]
-    labels = (batch["labels"][:, 1:] != -100).sum()
-    weight = run.trainer.model.get_parameter(f"{run_cases.POISONED}.weight")
-    gradients = []
-    for count in (1, 4):
-        run.trainer.current_gradient_accumulation_steps = count
-        for rows in torch.arange(4).chunk(count):
-            run.trainer.training_step(run.trainer.model, {name: one[rows] for name, one in batch.items()}, labels)
-        gradients.append(weight.grad.clone())
-        weight.grad = None
+    batches = pytest_torch_tools.prepared(run.trainer)
+    name, ends = f"{run_cases.POISONED}.weight", []
 
-    torch.testing.assert_close(*gradients)
+    def equivalent(setup: Any, whole: Any, step_of: Any, **_: int) -> None:  # noqa: ANN401 - of pytest-torch
+        for count in (1, 4):
+            made, step = setup(), step_of(count)
+            for made.step_index, rows in enumerate(torch.arange(4).chunk(count)):
+                step(made, {field: one[rows] for field, one in whole[0].items()})
+            ends.append(made.model.get_parameter(name).detach())
+
+    package = SimpleNamespace(
+        TrainingSetup=lambda model, optimizer: SimpleNamespace(model=model, optimizer=optimizer),
+        assert_accumulation_equivalent=equivalent,
+    )
+    pytest_torch_tools.accumulate(package, run, batches)
+
+    torch.testing.assert_close(*ends)
+    assert ends[0].abs().max() > 0
+    assert run.trainer.model.get_parameter(name).abs().max() == 0
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a module
+    """The command, whose results are in a folder of their own and whose one cell costs nothing."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    made = import_module("faultbench.__main__")
+    for name in ("RESULT", "TABLE", "PICTURE", "README"):
+        monkeypatch.setattr(matrix, name, tmp_path / name)
+    monkeypatch.setattr(made.warm, "up", lambda _: None)
+    monkeypatch.setattr(made, "in_processes", lambda *_: [(CASES["plain"], {"unsilent": {"cell": "quiet"}})])
+    monkeypatch.setattr(sys, "argv", ["faultbench", "--only", "plain"])
+    return made
+
+
+def test_part_is_stored_with_its_commit_and_not_drawn(program: Any, capsys: Any) -> None:  # noqa: ANN401
+    """While a cell is lacking, table, picture and README are left alone."""
+    status, told = program.main(), capsys.readouterr()
+
+    assert status == 0
+    assert matrix.read()["cases"]["plain"]["cells"]["unsilent"] == {"cell": "quiet", "commit": program.commit()}  # type: ignore[index] # it is there
+    assert "cells have not been run" in told.err
+    assert not matrix.TABLE.exists()
+
+
+def test_cells_of_other_versions_are_not_mixed(program: Any) -> None:  # noqa: ANN401 - a module
+    """A part that would stand beside cells of another release is refused, and what is stored is left."""
+    program.main()
+    content = matrix.read() or {}
+    matrix.store(content | {"versions": content["versions"] | {"peft": "0.1"}})
+
+    with pytest.raises(SystemExit, match="the versions of the stored cells, but got others: peft"):
+        program.main()
+    assert matrix.read() == content | {"versions": content["versions"] | {"peft": "0.1"}}
+
+
+def test_cells_that_are_not_stored_whole_are_named(program: Any, capsys: Any) -> None:  # noqa: ANN401 - a module
+    """When stored words are judged anew, what is left as it was judged is told."""
+    row = {"cells": {"unsilent": {"cell": "quiet", "said": [[1, "a"]], "cut": True}}}
+    program.judge_again(content := {"cases": {"plain": row, "gone": row}})
+
+    assert content == {"cases": {"plain": row}}
+    assert "not all is stored that was said: plain (unsilent)" in capsys.readouterr().err
 
 
 def test_resumed_run_goes_on(tmp_path: Path) -> None:
