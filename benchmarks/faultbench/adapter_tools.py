@@ -67,10 +67,9 @@ def deltalint_adapter(adapter: Adapter) -> list[Said]:
     with quietly(), tempfile.TemporaryDirectory() as folder:
         base = model_class(adapter.base).from_pretrained(adapter.base, dtype="auto")
         try:
-            merged = PeftModel.from_pretrained(base, str(adapter.path)).merge_and_unload()
+            PeftModel.from_pretrained(base, str(adapter.path)).merge_and_unload().save_pretrained(folder)
         except Exception as error:
-            raise NotApplicable(f"PEFT makes no merged model of it ({type(error).__name__})") from error
-        merged.save_pretrained(folder)
+            raise NotApplicable(f"PEFT makes and saves no merged model of it ({type(error).__name__})") from error
         try:
             report = lint.check_merge(adapter.base, adapter.path, folder)
         except lint.CheckError as error:
