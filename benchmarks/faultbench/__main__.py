@@ -7,11 +7,14 @@ A cell is one of
     missed        no alarm under a fault
     false alarm   an alarm on a healthy subject
     quiet         none, and rightly
+    inconclusive  on a healthy subject the tool says no more than that it could not judge
     crashed       the tool raised what it did not mean to, or took too long
     -             the tool is not applied; the reason is told
+    not run       the tool has not been shown this case yet
 
-The whole matrix, with every word that was said, goes to ``results/faultbench.json`` (and from there to
-``faultbench.md`` and ``faultbench.svg``). What is there already is kept: a part that is run anew replaces its cells.
+The whole matrix, with every word that was said, goes to ``results/faultbench.json`` What is there
+already is kept: a part that is run anew replaces its cells, and each cell has the commit it was made from.
+``faultbench.md``, ``faultbench.svg`` and the README are written from it when no cell is lacking.
 """
 
 # ruff: noqa: E402 - the folders of the checkout come onto the path first
@@ -59,36 +62,56 @@ def main() -> int:
         print(f"Expected {matrix.RESULT}, but it is not there. What to do: run without --draw first.", file=sys.stderr)
         return 2
     if arguments.draw:
-        known = {slug: row for slug, row in content["cases"].items() if slug in CASES}
-        for slug, row in known.items():
-            row["cells"] = {
-                tool.name: judged_again(tool, CASES[slug], row["cells"][tool.name])
-                for tool in tools.TOOLS
-                if tool.name in row["cells"]
-            }
-        content["cases"] = {slug: known[slug] for slug in CASES if slug in known}
+        judge_again(content)
         matrix.store(content)
-    matrix.write(content)
-    if matrix.is_whole(content, CASES):
-        matrix.write_readme(content)
+    if lacking := matrix.lacking(content, CASES):
+        print(f"Table, picture and README are left as they are: {lacking} cells have not been run.", file=sys.stderr)
     else:
-        print("The README is left as it is: a part only.", file=sys.stderr)
+        matrix.write(content)
+        matrix.write_readme(content)
     print(matrix.summary(content))
     return 0
 
 
+def judge_again(content: dict[str, Any]) -> None:
+    """Judge all that is stored whole by the words as they are now, and say what is not."""
+    known = {slug: row for slug, row in content["cases"].items() if slug in CASES}
+    for slug, row in known.items():
+        row["cells"] = {
+            tool.name: judged_again(tool, CASES[slug], row["cells"][tool.name])
+            for tool in tools.TOOLS
+            if tool.name in row["cells"]
+        }
+    content["cases"] = {slug: known[slug] for slug in CASES if slug in known}
+    cut = [f"{slug} ({name})" for slug, row in known.items() for name, one in row["cells"].items() if "cut" in one]
+    if cut:
+        print(f"Left as they were judged, because not all is stored that was said: {', '.join(cut)}", file=sys.stderr)
+
+
 def run(arguments: argparse.Namespace) -> None:
-    """Run cells in so many processes at once, and store after each case."""
+    """Run cells in so many processes at once, and store after each case.
+
+    Raises:
+        SystemExit: What is stored was made with other versions, and not all of it is run anew.
+    """
     torch.set_num_threads(1)
     tools.load()
     cases = [case for slug, case in CASES.items() if chosen(slug, arguments.only)]
     columns = [tool for tool in tools.TOOLS if tool.name in (arguments.tool or [one.name for one in tools.TOOLS])]
     warm.up(cases)
     content = matrix.read() or {}
+    versions = {name: version(name) for name in PACKAGES}
+    whole = len(cases) == len(CASES) and len(columns) == len(tools.TOOLS)
+    if content.get("versions", versions) != versions and not whole:
+        other = [name for name in PACKAGES if content["versions"].get(name) != versions[name]]
+        raise SystemExit(
+            f"Expected the versions of the stored cells, but got others: {', '.join(other)}. Where: {matrix.RESULT}. "
+            "What to do: install those, run everything, or move the file away."
+        )
+    made_from = commit()
     content = {
         "machine": machine(),
-        "commit": commit(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": versions,
         "tools": {tool.name: calls(tool) for tool in tools.TOOLS},
         "cases": content.get("cases", {}),
     }
@@ -97,7 +120,8 @@ def run(arguments: argparse.Namespace) -> None:
     for done, (case, cells) in enumerate(in_processes(cases, columns, arguments.jobs), start=1):
         row = known.setdefault(case.slug, {"cells": {}})
         row |= {"title": case.title, "kind": case.kind.__name__, "healthy": case.healthy, "issue": case.issue,
-                "link": case.link, "causes": list(case.causes), "cells": row["cells"] | cells}  # fmt: skip
+                "link": case.link, "causes": list(case.causes),
+                "cells": row["cells"] | {name: one | {"commit": made_from} for name, one in cells.items()}}  # fmt: skip
         content["cases"] = {slug: known[slug] for slug in CASES if slug in known}
         matrix.store(content)
         report(case, cells, f"{done}/{len(cases)}, {time.monotonic() - started:.0f} s", said=arguments.said)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .subjects import Said
+from .subjects import UNSURE, Said
 from .tool import NotApplicable
 from .words import WORDS
 
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from .tool import Tool
 
 TIME_LIMIT = 120.0  # seconds for one cell; most take one
-KEPT = 12  # alarms of one cell that are stored
-LENGTH, SHORT = 2500, 400  # characters of an alarm that names the cause, and of any other
+KEPT = 24  # alarms of one cell that are stored; some tools speak in every one of twelve steps, on log and gradients
+HEAD, TAIL = 5000, 3000  # characters of an alarm that are stored where it is longer than both
+LEFT_OUT = "[... {} characters left out ...]"
+OF_AN_ERROR = 400  # characters of an exception's own words
 OF_THE_RUN = "the training itself raised"
 # of this machine, and what stands in their stead; the longest first
 PLACES = {
@@ -75,37 +77,67 @@ def cell(tool: Tool, case: Case) -> dict[str, Any]:
         return {"cell": "crashed", "crash": answer["crash"], "seconds": seconds}
     said = [Said(*one) for one in answer["said"]]
     naming = [one for one in said if judge(tool, case, [one]).startswith("cause")]
-    others = [one for one in said if one not in naming]
-    kept = [[one.step, one.text[:LENGTH]] for one in naming[:KEPT]]
-    kept += [[one.step, one.text[:SHORT]] for one in others[: KEPT - len(kept)]]
-    made: dict[str, Any] = {"cell": judge(tool, case, said), "said": kept, "seconds": seconds}
+    stored = (naming + [one for one in said if one not in naming])[:KEPT]
+    made: dict[str, Any] = {
+        "cell": judge(tool, case, said),
+        "said": [[one.step, shortened(one.text)] for one in stored],
+        "seconds": seconds,
+    }
+    if len(stored) < len(said) or any(len(one.text) > HEAD + TAIL for one in stored):
+        made["cut"] = True  # what is stored is not all that was judged
     more: dict[str, Any] = answer.get("more", {})
     return made | more
 
 
+def shortened(text: str) -> str:
+    """An alarm as it is stored: whole, or its beginning and its end."""
+    if len(text) <= HEAD + TAIL:
+        return text
+    return f"{text[:HEAD]} {LEFT_OUT.format(len(text) - HEAD - TAIL)} {text[-TAIL:]}"
+
+
 def judge(tool: Tool, case: Case, said: Sequence[Said]) -> str:
-    """Judge by the earliest alarm that names the cause, else by the earliest alarm."""
-    first = min((one.step for one in said), default=None)
+    """Judge by the earliest alarm that names the cause, else by the earliest alarm.
+
+    That a tool could not judge is no alarm on a healthy subject; under a fault it is one, and may name the cause.
+    """
     if case.healthy:
-        return "quiet" if first is None else f"false alarm @{first}"
-    words = WORDS.get(case.words, {}).get(tool.name)
-    if words is None and tool.name == "unsilent":
-        words = r"\A\[(" + "|".join(case.causes) + r")\]"
-    heard = WORDS.get(case.words, {}).get("plain")  # an exception of the training is heard under every tool
+        sure = [one.step for one in said if not one.text.startswith(UNSURE)]
+        return f"false alarm @{min(sure)}" if sure else "inconclusive" if said else "quiet"
+    first = min((one.step for one in said), default=None)
+    words = patterns(case, tool.name)
+    heard = patterns(case, "plain")  # an exception of the training is heard under every tool
     named = [
         one.step
         for one in said
-        for pattern in (words, heard if one.text.startswith(OF_THE_RUN) else None)
-        if pattern and re.search(pattern, one.text, re.IGNORECASE | re.DOTALL)
+        for pattern in (*words, *(heard if one.text.startswith(OF_THE_RUN) else ()))
+        if re.search(pattern, one.text, re.IGNORECASE | re.DOTALL)
     ]
     if named:
         return f"cause @{min(named)}"
     return "missed" if first is None else f"symptom @{first}"
 
 
+def patterns(case: Case, tool: str) -> list[str]:
+    """The words by which a tool names the cause of a case.
+
+    Ours may name any of a case's causes, if the case's row of ``words.py`` has no stricter words for it; under the same
+    causes the words of every other tool count.
+    """
+    rows = WORDS.get(case.words, {})
+    ours = rows.get("unsilent", r"\A\[(" + "|".join(case.causes) + r")\]")
+    if tool == "unsilent":
+        return [ours]
+    others = [WORDS.get(cause, {}) for cause in case.causes if re.search(ours, f"[{cause}]")]
+    return list(dict.fromkeys(row[tool] for row in (rows, *others) if tool in row))
+
+
 def judged_again(tool: Tool, case: Case, stored: dict[str, Any]) -> dict[str, Any]:
-    """A stored cell under the words as they are now; what was said is as it was."""
-    if "said" not in stored:
+    """A stored cell under the words as they are now; what was said is as it was.
+
+    Where not everything is stored that was said, the cell stays as it was judged: it must be run anew.
+    """
+    if "said" not in stored or "cut" in stored:
         return stored
     return stored | {"cell": judge(tool, case, [Said(*one) for one in stored["said"]])}
 
@@ -188,7 +220,7 @@ def without_folders(text: str, *folders: Path) -> str:
 def words_of(error: Exception) -> str:
     """What was raised, and where."""
     where = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {str(error)[:SHORT]} ({Path(where.filename).name}:{where.lineno})"
+    return f"{type(error).__name__}: {str(error)[:OF_AN_ERROR]} ({Path(where.filename).name}:{where.lineno})"
 
 
 def _log(run: Any) -> dict[str, list[str]]:  # noqa: ANN401 - a live run

@@ -1,7 +1,7 @@
 """Other tools on what lies on disk or in memory: logs, rows, programs, plans and source code.
 
 Each as its documentation says; levels that count, and what is left out as advice, stand beside the tool. Versions
-read: trainproof 0.22.0, pytest-torch 1.1.1, peft-doctor 0.9.2 and finetune-doctor 0.2.2.
+read: trainproof 0.22.0, peft-doctor 0.9.2 and finetune-doctor 0.2.2.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import json
 import re
 import shutil
+import sys
 import tempfile
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
@@ -18,16 +19,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from .subjects import Said
 from .tool import NotApplicable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from .runs import Run
-    from .subjects import Log, Plan, Program, Rows, Source
+    from .subjects import Log, Package, Plan, Rows, Source
 
 
 @contextlib.contextmanager
@@ -90,22 +89,34 @@ def trainproof_rows(rows: Rows) -> list[Said]:
         return of_trainproof(import_module("trainproof.preflight").preflight(lines).findings)
 
 
+def trainproof_package(package: Package) -> list[Said]:
+    """``trainproof env --module homework --cwd DIR``."""
+    with quietly():
+        made = import_module("trainproof.envcheck").check_env(
+            module=package.folder.name, python=sys.executable, cwd=str(package.folder.parent)
+        )
+    return of_trainproof(made["findings"])
+
+
 # peft-doctor: errors and warnings count, but for advice on sizes, hardware, habits and formats, which it gives for
 # healthy ones on purpose
 
 ADVICE = re.compile(
-    r"memory\.|training\.(?!lr_extreme)|precision\.|dataset\.(too_small|short_responses)|estimate\.(batch_risky|params_assumed)|integrity\.pickle_weights|serving\.|"
+    r"memory\.|training\.(?!lr_extreme)|dataset\.(too_small|short_responses)|estimate\.(batch_risky|params_assumed)|integrity\.pickle_weights|serving\.|"
     r"adapter_merge\.(output|tokenizer|base_local|revision|dtype|hub)|doctor\.|model\.|hardware\.|environment\."
 )
 
 
-def of_peft_doctor(issues: Iterable[Any]) -> list[Said]:
+def of_peft_doctor(issues: Iterable[Any], step: int = 0, advice: re.Pattern[str] = ADVICE) -> list[Said]:
     """What counts, in words."""
     return [
-        Said(0, f"{one.severity} {one.code}: {one.message} {one.details or ''}")
-        for one in issues
-        if one.severity in {"error", "warning"} and not ADVICE.match(one.code)
+        Said(step, worded(one)) for one in issues if one.severity in {"error", "warning"} and not advice.match(one.code)
     ]
+
+
+def worded(issue: Any) -> str:  # noqa: ANN401 - an issue of peft-doctor
+    """All that its report shows of an issue."""
+    return f"{issue.severity} {issue.code}: {issue.title}. {issue.message} {issue.fix or ''} {issue.details or ''}"
 
 
 def peft_doctor_log(log: Log) -> list[Said]:
@@ -197,51 +208,3 @@ def finetune_doctor_run(run: Run) -> list[Said]:
     folder.mkdir(parents=True, exist_ok=True)
     run.trainer.state.save_to_json(str(folder / "trainer_state.json"))
     return [Said(run.trainer.state.global_step, one.text) for one in finetune_doctor_log(Log(folder))]
-
-
-# pytest-torch on a model in memory
-
-
-def pytest_torch_program(program: Program) -> list[Said]:
-    """``assert_finite``, ``assert_batch_invariant``, ``assert_padding_invariant`` and ``assert_generation_equal``.
-
-    The last compares generation in a batch and alone; ``assert_models_agree`` is asked too, where the trained model is
-    still in memory.
-    """
-    pt = import_module("pytest_torch")
-    llm = program.llm
-    prompts = [llm.format_prompt(str(row[0])) for row in program.rows[:8]]
-    ids = llm.tokenizer(prompts[0], return_tensors="pt")
-    inputs = {"input_ids": ids["input_ids"].repeat(2, 1), "attention_mask": ids["attention_mask"].repeat(2, 1)}
-    said: list[Said] = []
-
-    def ask(check: Callable[[], object]) -> None:
-        try:
-            check()
-        except AssertionError as failed:
-            said.append(Said(0, str(failed)))
-
-    class Logits(torch.nn.Module):
-        """The logits alone, as its checks compare them."""
-
-        def __init__(self, model: Any) -> None:  # noqa: ANN401
-            super().__init__()
-            self.model = model
-
-        def forward(self, **given: Any) -> Any:  # noqa: ANN401
-            return self.model(**given, use_cache=False).logits
-
-    def generate(how: str, asked: Any, *_: object) -> Any:  # noqa: ANN401
-        texts = llm.batched_generate(asked) if how == "batch" else [llm.batched_generate([one])[0] for one in asked]
-        made = [list(text.encode()) for text in texts]
-        return torch.tensor([one + [0] * (400 - len(one)) for one in made])  # no completion is that long
-
-    with quietly(), torch.no_grad():
-        logits = Logits(llm.model.eval())
-        ask(lambda: pt.assert_finite(logits(**inputs), "logits"))
-        ask(lambda: pt.assert_batch_invariant(logits, inputs))
-        ask(lambda: pt.assert_padding_invariant(logits, inputs, side="right", pad_value=llm.tokenizer.pad_token_id))
-        ask(lambda: pt.assert_generation_equal("batch", "alone", prompts, generate=generate))
-        if program.live is not None:
-            ask(lambda: pt.assert_models_agree(Logits(program.live.eval()), logits, inputs, max_abs=1e-3))
-    return said

@@ -40,9 +40,12 @@ Written by `python -m nox -s faultbench`; everything that was said stands in [fa
 
 **cause @k**: an alarm that names the cause (`benchmarks/faultbench/words.py` says which words count), at optimizer step
 k; 0 is before or without training. symptom: an alarm that something is wrong, but not what. missed: no alarm. **false
-alarm**: an alarm on a healthy control. quiet: none, and rightly. crashed: the tool raised what it did not mean to. An
-empty cell: not applied; the reasons stand below each table. A column is left out where a tool applies to nothing there.
+alarm**: an alarm on a healthy control. quiet: none, and rightly. inconclusive: on a healthy control, no more than that
+the tool could not judge. crashed: the tool raised what it did not mean to. An empty cell: not applied; the reasons
+stand below each table. A column is left out where a tool applies to nothing there.
 """
+NOT_RUN = {"cell": "not run"}
+OURS = "unsilent"  # the column that the others are set against
 
 
 def read() -> dict[str, Any] | None:
@@ -55,16 +58,21 @@ def store(content: dict[str, Any]) -> None:
     RESULT.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def counts(content: dict[str, Any], tool: str) -> collections.Counter[str]:
-    """How often each kind of cell occurs in a column, and to how many faults and controls the tool was applied."""
+def counts(cases: dict[str, Any], tool: str) -> collections.Counter[str]:
+    """How often each kind of cell occurs in a column, and to how many faults and controls the tool was applied.
+
+    ``not run`` is neither applied nor not applied.
+    """
     counted: collections.Counter[str] = collections.Counter()
-    for row in content["cases"].values():
-        cell = row["cells"].get(tool, {"cell": "-"})["cell"].split()[0]
+    for row in cases.values():
+        cell = row["cells"].get(tool, NOT_RUN)["cell"].partition(" @")[0]
         counted[cell] += 1
-        if cell != "-":
+        if cell not in {"-", "not run"}:
             counted["controls" if row["healthy"] else "faults"] += 1
-        if cell == "crashed" and not row["healthy"]:
-            counted["crashed on a fault"] += 1
+        elif not row["healthy"]:
+            counted["not run on a fault" if cell == "not run" else "not applied"] += 1
+        if cell == "crashed":
+            counted["crashed on a control" if row["healthy"] else "crashed on a fault"] += 1
     return counted
 
 
@@ -74,19 +82,40 @@ def version_of(content: dict[str, Any], tool: str) -> str:
     return str(content["versions"].get(owner.get(tool, tool.partition(".")[0]), ""))
 
 
+def same(cases: dict[str, Any], tool: str, *, healthy: bool) -> dict[str, Any]:
+    """The faults, or the controls, that a tool was applied to: what ours is to be compared on."""
+    return {
+        slug: row
+        for slug, row in cases.items()
+        if row["healthy"] is healthy and row["cells"].get(tool, NOT_RUN)["cell"] not in {"-", "not run"}
+    }
+
+
 def summary(content: dict[str, Any]) -> str:
-    """One line for each tool, as a Markdown table."""
-    faults = sum(not row["healthy"] for row in content["cases"].values())
-    controls = len(content["cases"]) - faults
-    head = f"of {faults} faults not applied to | false alarms on {controls} controls"
-    lines = [f"| tool | cause named | symptom only | missed | crashed | {head} |", "|---|---|---|---|---|---|---|"]
+    """One line for each tool, as Markdown tables: of everything, and of the public issues alone."""
+    issues = {slug: row for slug, row in content["cases"].items() if row["issue"]}
+    some = f"\n\nThe same, of the {len(issues)} reproductions of public issues alone:\n\n{totals(content, issues)}"
+    return totals(content, content["cases"]) + some * bool(issues)
+
+
+def totals(content: dict[str, Any], cases: dict[str, Any]) -> str:
+    """One line for each tool: its own numbers, and those of ours on the same faults and the same controls."""
+    faults = sum(not row["healthy"] for row in cases.values())
+    controls = len(cases) - faults
+    heads = ["tool", "cause named", "symptom only", "missed", "crashed", "not applied", "not run"]
+    heads += [f"cause named by it / by {OURS}, of those of {faults} faults that it was applied to"]
+    heads += [f"false alarm by it / by {OURS}, of those of {controls} controls that it was applied to"] * bool(controls)
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for tool in content["tools"]:
-        one = counts(content, tool)
-        quiet = f"{one['false']} of {one['controls']}"
-        lines.append(
-            f"| {tool} {version_of(content, tool)} | {one['cause']} | {one['symptom']} | {one['missed']} "
-            f"| {one['crashed']} | {faults - one['faults']} | {quiet} |"
-        )
+        one = counts(cases, tool)
+        ours = counts(same(cases, tool, healthy=False), OURS) + counts(same(cases, tool, healthy=True), OURS)
+        shown = [f"{tool} {version_of(content, tool)}", one["cause"], one["symptom"], one["missed"],
+                 one["crashed on a fault"], one["not applied"], one["not run on a fault"],
+                 f"{one['cause']} / {ours['cause']} of {one['faults']}"]  # fmt: skip
+        unsure = f", {one['inconclusive']} inconclusive" * bool(one["inconclusive"])
+        unsure += f", {one['crashed on a control']} crashed" * bool(one["crashed on a control"])
+        shown += [f"{one['false alarm']} / {ours['false alarm']} of {one['controls']}{unsure}"] * bool(controls)
+        lines.append(f"| {' | '.join(map(str, shown))} |")
     return "\n".join(lines)
 
 
@@ -98,22 +127,33 @@ def write(content: dict[str, Any]) -> None:
     draw(content, PICTURE)
 
 
-def is_whole(content: dict[str, Any], slugs: Iterable[str]) -> bool:
-    """Whether every tool was shown every case."""
-    return all(set(content["tools"]) <= set(content["cases"].get(slug, {"cells": {}})["cells"]) for slug in slugs)
+def lacking(content: dict[str, Any], slugs: Iterable[str]) -> int:
+    """Count the cells that have not been run: of every tool with every case."""
+    return sum(len(set(content["tools"]) - set(content["cases"].get(slug, {"cells": {}})["cells"])) for slug in slugs)
+
+
+def commits(content: dict[str, Any]) -> str:
+    """Name every commit that cells were made from, with the number of its cells where there are several."""
+    made = collections.Counter(
+        one.get("commit", "unknown") for row in content["cases"].values() for one in row["cells"].values()
+    )
+    if len(made) == 1:
+        return f"commit {next(iter(made))}"
+    return "cells of several commits: " + ", ".join(f"{name} ({count})" for name, count in made.most_common())
 
 
 def write_readme(content: dict[str, Any]) -> None:
     """Put summary, picture and link between their two marks in the README."""
     before, rest = README.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n{summary(content)}\n\n{SHOWN}\n\n{LINK}\n{END}{after}")
+    made = f"{content['machine']}; {commits(content)}."
+    README.write_text(f"{before}{BEGIN}\n{summary(content)}\n\n{SHOWN}\n\n{made} {LINK}\n{END}{after}")
 
 
 def table(content: dict[str, Any]) -> str:
     """The whole matrix: the summary, then one table for each kind of subject, faults first."""
     versions = ", ".join(f"{name} {version}" for name, version in content["versions"].items())
-    parts = [HEAD, f"{content['machine']}; commit {content['commit']}; {versions}.\n", summary(content) + "\n"]
+    parts = [HEAD, f"{content['machine']}; {commits(content)}; {versions}.\n", summary(content) + "\n"]
     for kind, title in KINDS.items():
         rows = {slug: row for slug, row in content["cases"].items() if row["kind"] == kind}
         if rows:
@@ -125,7 +165,7 @@ def _section(content: dict[str, Any], kind: str, title: str, rows: dict[str, Any
     columns = [
         tool
         for tool in content["tools"]
-        if any(row["cells"].get(tool, {"cell": "-"})["cell"] != "-" for row in rows.values())
+        if any(row["cells"].get(tool, NOT_RUN)["cell"] != "-" for row in rows.values())
     ]
     yield f"## {title}\n"
     yield f"| | {' | '.join(columns)} |"
@@ -135,12 +175,13 @@ def _section(content: dict[str, Any], kind: str, title: str, rows: dict[str, Any
         if some and healthy:
             yield f"| *healthy* |{' |' * len(columns)}"
         for slug, row in some:
-            cells = (_shown(row["cells"].get(tool, {"cell": "-"})["cell"]) for tool in columns)
+            cells = (_shown(row["cells"].get(tool, NOT_RUN)["cell"]) for tool in columns)
             yield f"| {_titled(slug, row)} | {' | '.join(cells)} |"
     yield ""
     for tool, ways in content["tools"].items():
         yield f"- {tool}: {_escaped(ways.get(kind, ''))}"
     yield from _notes(rows)
+    yield from _constants(content, rows)
     yield ""
 
 
@@ -156,6 +197,25 @@ def _notes(rows: dict[str, Any]) -> Iterator[str]:
     for (tool, words), slugs in said.items():
         shown = ", ".join(slugs[:4]) + (f" and {len(slugs) - 4} more" if len(slugs) > 4 else "")
         yield f"- {shown}, {tool} {_escaped(words)[:300]}"
+
+
+def _constants(content: dict[str, Any], rows: dict[str, Any]) -> Iterator[str]:
+    """What a tool says of every healthy subject of a kind as well: under a fault it tells nothing."""
+    for tool in content["tools"]:
+        heard = [
+            {text for _, text in row["cells"][tool].get("said", [])} for row in same(rows, tool, healthy=True).values()
+        ]
+        always = set.intersection(*heard) if heard else set()
+        for text in sorted(always):
+            slugs = [
+                slug
+                for slug, row in same(rows, tool, healthy=False).items()
+                if text in {words for _, words in row["cells"][tool].get("said", [])}
+            ]
+            yield (
+                f"- {tool} says the same of every healthy one here, and of {len(slugs)} of the faults above: "
+                f"{_escaped(text)[:200]}"
+            )
 
 
 def _shown(cell: str) -> str:

@@ -5,7 +5,6 @@ Grey text and a transparent ground, so that it can be read on white and on black
 
 from __future__ import annotations
 
-import collections
 from typing import TYPE_CHECKING, Any
 
 from .matrix import counts, version_of
@@ -20,6 +19,7 @@ COLOURS = {
     "missed": ("#cf4a3c", "missed"),
     "crashed on a fault": ("#8f5fbf", "crashed"),
     "not applied": ("#80808038", "not applied"),
+    "not run on a fault": ("#80808010", "not run"),
 }
 
 
@@ -31,7 +31,7 @@ def draw(content: dict[str, Any], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     tools = list(content["tools"])
-    counted = {tool: counts(content, tool) for tool in tools}
+    counted = {tool: counts(content["cases"], tool) for tool in tools}
     faults = sum(not row["healthy"] for row in content["cases"].values())
     controls = len(content["cases"]) - faults
     settings = {"svg.fonttype": "none", "svg.hashsalt": "faultbench", "font.size": 10, "text.color": GREY,
@@ -41,20 +41,19 @@ def draw(content: dict[str, Any], path: Path) -> None:
             1, 2, figsize=(10, 0.36 * len(tools) + 1.3), width_ratios=(3, 1), sharey=True, layout="constrained"
         )
         for place, tool in enumerate(tools):
-            one = collections.Counter(counted[tool])
-            one["not applied"] = faults - counted[tool]["faults"]
+            one = counted[tool]
             begin = 0
             for name, (colour, _) in COLOURS.items():
                 width = one[name]
                 left.barh(place, width, left=begin, color=colour, height=0.72)
                 if width >= 0.03 * faults:
-                    shade = "white" if name != "not applied" else GREY
+                    shade = "white" if not name.startswith("not ") else GREY
                     left.text(begin + width / 2, place, str(width), ha="center", va="center", color=shade, fontsize=8)
                 begin += width
             right.barh(place, one["controls"], color=COLOURS["not applied"][0], height=0.72)
-            right.barh(place, one["false"], color=COLOURS["missed"][0], height=0.72)
-            told = f" {one['false']} of {one['controls']}" if one["controls"] else " -"
-            right.text(max(one["controls"], one["false"]), place, told, va="center", fontsize=8)
+            right.barh(place, one["false alarm"], color=COLOURS["missed"][0], height=0.72)
+            told = f" {one['false alarm']} of {one['controls']}" if one["controls"] else " -"
+            right.text(one["controls"], place, told, va="center", fontsize=8)
         left.set_yticks(range(len(tools)), [f"{tool} {version_of(content, tool)}" for tool in tools])
         left.invert_yaxis()
         left.set_xlim(0, faults)

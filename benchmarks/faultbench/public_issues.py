@@ -113,11 +113,12 @@ def completion_beyond_max_length(folder: Path) -> Run:
         {"prompt": f"Think carefully. {'Then answer. ' * (n % 4)}{n} m in cm?", "completion": f" {100 * n}"}
         for n in range(1, 4 * STEPS + 1)
     ]
+    longest = 34
     used = tokenizer()
     trainer = trl.SFTTrainer(
         model=(model := adapted()),
         args=trl.SFTConfig(
-            str(folder), max_length=34, completion_only_loss=True, max_steps=STEPS, learning_rate=LR,
+            str(folder), max_length=longest, completion_only_loss=True, max_steps=STEPS, learning_rate=LR,
             per_device_train_batch_size=4, logging_steps=1, report_to="none", use_cpu=True, disable_tqdm=True,
             save_strategy="no", lr_scheduler_type="constant", gradient_checkpointing=False, bf16=False,
         ),
@@ -126,7 +127,9 @@ def completion_beyond_max_length(folder: Path) -> Run:
         callbacks=[clock := Clock()],
     )  # fmt: skip
     rows = [{"input_ids": used(one["prompt"] + one["completion"])["input_ids"]} for one in texts]
-    return Run(trainer, model.config_as_written, rows, clock, base_model)
+    run = Run(trainer, model.config_as_written, rows, clock, base_model)
+    run.max_length, run.records = longest, [one | {"text": one["prompt"] + one["completion"]} for one in texts]
+    return run
 
 
 @fault(Run, "labels-preshifted", issue="huggingface/transformers#44642")

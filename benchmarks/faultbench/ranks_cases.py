@@ -53,13 +53,13 @@ def ranks_not_averaged(folder: Path) -> Ranks:
     return Ranks(functools.partial(ready, folder, trainer_class=GoesAroundDDP), folder)
 
 
-@fault(Ranks, "ranks-disagree")
+@fault(Ranks, "ranks-disagree", words="ranks-learning-rate")
 def ranks_other_learning_rate(folder: Path) -> Ranks:
     """Rank 1 has twice the learning rate: the adapters drift apart."""
     return Ranks(lambda rank: ready(folder, rank, learning_rate=LR * (1 + rank)), folder)
 
 
-@fault(Ranks, "ranks-disagree")
+@fault(Ranks, "ranks-disagree", words="ranks-uneven")
 def ranks_uneven(folder: Path) -> Ranks:
     """Each rank has loaded its own rows, rank 1 fewer of them: their epochs end at other steps."""
     return Ranks(lambda rank: ready(folder, rank, rows=trainers.tokenized_rows(ROWS - 40 * rank)), folder)

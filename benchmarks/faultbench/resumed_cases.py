@@ -46,7 +46,6 @@ CHANGED = {
     "precision": "bf16 instead of fp32",
     "ignore_data_skip": "ignore_data_skip: the same rows again",
 }
-NAMED = ("seed", "rows_per_step", "learning_rate", "precision")  # those that have a row in words.py
 UNWATCHED = ("rows_per_step", "schedule", "max_steps", "ignore_data_skip")
 LOST = ("optimizer.pt", "scheduler.pt", "rng_state.pth")
 
@@ -119,12 +118,12 @@ def lost(name: str, *, watched: bool) -> Callable[[Path], Resumed]:
 
 for _what, _title in CHANGED.items():
     fault(
-        Resumed, "resume-mismatch", words=f"resumed-{_what}" if _what in NAMED else "",
+        Resumed, "resume-mismatch", words=f"resumed-{_what}",
         slug=f"resumed-{_what.replace('_', '-')}", title=f"Resumed with {_title}",
     )(changed(_what, watched=True))  # fmt: skip
 for _what in UNWATCHED:
     fault(
-        Resumed, "resume-mismatch", words=f"resumed-{_what}" if _what in NAMED else "",
+        Resumed, "resume-mismatch", words=f"resumed-{_what}",
         slug=f"unwatched-{_what.replace('_', '-')}", title=f"Resumed from an unwatched run with {CHANGED[_what]}",
     )(changed(_what, watched=False))  # fmt: skip
 for _name in LOST:
@@ -134,13 +133,13 @@ for _name in LOST:
     )(lost(_name, watched=True))  # fmt: skip
 
 
-@fault(Resumed, "resume-mismatch")
+@fault(Resumed, "resume-mismatch", words="resumed-rows")
 def resumed_on_other_rows(folder: Path) -> Resumed:
     """Resumed on rows of which the first four are left out."""
     return go_on(stop(folder), rows=trainers.tokenized_rows(ROWS + 4)[4:])
 
 
-@fault(Resumed, "resume-mismatch")
+@fault(Resumed, "resume-mismatch", words="resumed-base")
 def resumed_on_another_base(folder: Path) -> Resumed:
     """Resumed on a base of the same shape with other weights."""
     checkpoint = stop(folder)
@@ -155,13 +154,13 @@ def resumed_with_another_alpha(folder: Path) -> Resumed:
     return go_on(stop(folder), dropping(lora_alpha=256))
 
 
-@fault(Resumed, "resume-mismatch")
+@fault(Resumed, "resume-mismatch", words="resumed-mixed-weights")
 def resumed_with_mixed_weights(folder: Path) -> Resumed:
     """The weights of step 12 in the checkpoint of step 6."""
     return mixed(folder, "adapter_model.safetensors")
 
 
-@fault(Resumed, "resume-mismatch")
+@fault(Resumed, "resume-mismatch", words="resumed-mixed-optimizer")
 def resumed_with_mixed_optimizer(folder: Path) -> Resumed:
     """The optimizer of step 12 in the checkpoint of step 6."""
     return mixed(folder, "optimizer.pt")
@@ -174,14 +173,14 @@ def mixed(folder: Path, name: str) -> Resumed:
     return go_on(checkpoint)
 
 
-@fault(Resumed, "resume-mismatch")
+@fault(Resumed, "resume-mismatch", words="resumed-at-step-0")
 def resumed_at_step_0(folder: Path) -> Resumed:
     """The checkpoint of step 6 says that no step was taken."""
     faults.forget_step(checkpoint := stop(folder))
     return go_on(checkpoint)
 
 
-@fault(Resumed, "resume-mismatch")
+@fault(Resumed, "resume-mismatch", words="begun-anew")
 def begun_anew(folder: Path) -> Resumed:
     """The adapter of an unfinished checkpoint is loaded, and train() begins at step 0."""
     checkpoint = stop(folder)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+UNSURE = "could not judge: "  # how the text of an alarm begins that is no verdict
+
+
 @dataclass(frozen=True)
 class Said:
     """One alarm: the optimizer step that was being prepared or had just been taken (0: there is none), the words."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import adapter_tools as of_adapters
 from . import file_tools as of_files
-from . import ours, run_tools
+from . import ours, peft_doctor_tools, pytest_torch_tools, run_tools
 from .plain import make_plain, on_run
 from .ranks import on_both
 from .runs import Ranks, Resumed, Run
@@ -36,16 +36,17 @@ OURS = dataclasses.replace(ours.OURS, ways=live(ours.on_run, "unsilent") | dict(
 PEFT_DOCTOR = Tool(
     "peft-doctor",
     "peft-doctor",
-    live(run_tools.peft_doctor, "peft-doctor")
+    live(peft_doctor_tools.peft_doctor, "peft-doctor")
     | {
-        Resumed: run_tools.peft_doctor_resumed,
+        Resumed: peft_doctor_tools.peft_doctor_resumed,
+        Program: peft_doctor_tools.peft_doctor_program,
         Log: of_files.peft_doctor_log,
         Adapter: of_adapters.peft_doctor_adapter,
         Rows: of_files.peft_doctor_rows,
         Source: of_files.peft_doctor_source,
         Plan: of_files.peft_doctor_plan,
     },
-    "it reads files and settings, and calls no program",
+    "it reads settings, rows, logs and adapters",
 )
 TRAINPROOF = Tool(
     "trainproof",
@@ -55,13 +56,14 @@ TRAINPROOF = Tool(
         Log: of_files.trainproof_log,
         Rows: of_files.trainproof_rows,
         Adapter: of_adapters.trainproof_adapter,
+        Package: of_files.trainproof_package,
     },
-    "it reads rows, logs and torch archives",
+    "it reads rows, logs and torch archives, and tries an import",
 )
 PYTEST_TORCH = Tool(
     "pytest-torch",
     "pytest-torch",
-    {Run: run_tools.pytest_torch, Program: of_files.pytest_torch_program},
+    {Run: pytest_torch_tools.pytest_torch, Program: pytest_torch_tools.pytest_torch_program},
     "it tests modules and training steps in memory",
     {
         Resumed: "its `assert_resume_equivalent` rehearses an interruption and reads no Trainer's checkpoint",

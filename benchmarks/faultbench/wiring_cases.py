@@ -16,7 +16,7 @@ import trainers
 from transformers import DataCollatorForSeq2Seq, Trainer
 
 from .registry import control, fault
-from .run_cases import POISONED, Idle
+from .run_cases import BROKEN_STEP, POISONED, Idle
 from .runs import LR, STEPS, Run, adapted, base_model, setup, tokenizer
 
 if TYPE_CHECKING:
@@ -38,16 +38,18 @@ def trained(model: Any) -> list[Any]:  # noqa: ANN401 - a PEFT model
 
 @fault(Run, "nan-grad-norm", words="nan-gradient-hook")
 def gradient_spoilt(folder: Path) -> Run:
-    """Gradient of one parameter NaN in backward pass 5."""
-    faults.spoil_gradient(model := adapted(), WEIGHT, backward=5)
-    return setup(folder, model)
+    """Gradient of one parameter NaN in the backward pass of step 5."""
+    run = setup(folder)
+    run.clock.plan(BROKEN_STEP, lambda: faults.spoil_gradient(run.trainer.model, WEIGHT, backward=1))
+    return run
 
 
 @fault(Run, "nan-grad-norm", "fp16-overflow", words="activation-overflow")
 def activation_spoilt(folder: Path) -> Run:
-    """Output of one module infinite in forward pass 5."""
-    faults.spoil_activation(model := adapted(), UP, forward=5)
-    return setup(folder, model)
+    """Output of one module infinite in the forward pass of step 5."""
+    run = setup(folder)
+    run.clock.plan(BROKEN_STEP, lambda: faults.spoil_activation(run.trainer.model, UP, forward=1))
+    return run
 
 
 @fault(Run, "zero-loss", "labels-all-masked", words="labels-all-masked")
@@ -65,8 +67,10 @@ def rows_masked(folder: Path) -> Run:
 @fault(Run, "answers-truncated", "labels-all-masked")
 def rows_cut(folder: Path) -> Run:
     """Rows cut at 30 tokens, before their answers."""
-    faults.cut_rows(cut := rows(), 30)
-    return setup(folder, rows=cut)
+    run = setup(folder, rows=(cut := rows()))
+    run.max_length, run.records = 30, run.texts()
+    faults.cut_rows(cut, run.max_length)
+    return run
 
 
 @fault(Run, "eos-never-learnt")
@@ -187,8 +191,9 @@ def nan_loss_replaced(folder: Path) -> Run:
 @fault(Run, "nan-masked", words="gradients-zeroed")
 def gradients_repaired(folder: Path) -> Run:
     """A Trainer that sets NaN gradients to zero, step 5."""
-    faults.spoil_gradient(model := adapted(), WEIGHT, backward=5)
-    return setup(folder, model, trainer_class=faults.repair_gradients(Trainer))
+    run = setup(folder, trainer_class=faults.repair_gradients(Trainer))
+    run.clock.plan(BROKEN_STEP, lambda: faults.spoil_gradient(run.trainer.model, WEIGHT, backward=1))
+    return run
 
 
 @fault(Run, "nan-masked", words="gradients-zeroed")
@@ -276,10 +281,13 @@ def two_adapters(folder: Path) -> Run:
 def one_short_row(folder: Path) -> Run:
     """One row in twelve longer than the maximum, and cut."""
     some = rows()
+    longest = max(len(row["input_ids"]) for row in some)
     for row in some[::12]:
-        for name in row:
-            row[name] = row[name][:30]
-    return setup(folder, rows=some, per_device_train_batch_size=8)
+        row |= {name: [*values[:20], *values[:1] * longest, *values[20:]] for name, values in row.items()}
+    run = setup(folder, rows=some, per_device_train_batch_size=8)
+    run.max_length, run.records = longest, run.texts()
+    faults.cut_rows(some, longest)
+    return run
 
 
 @control(Run)

@@ -3,7 +3,8 @@
 A tool that says it in words of its own has named it ("no trainable parameters" for a frozen adapter); a list that holds
 everything has not. A tool without a line here has no words for that cause, by its source. The same yardstick for all: a
 place counts where the place is the cause, and then it must be the right one, from ours too. Of ours, where nothing else
-stands here, a finding under one of the case's rows of the catalogue counts.
+stands here, a finding under one of the case's rows of the catalogue counts, and of every other tool the words of all
+those rows.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ NAN_WEIGHT = {
     "guardtower": r"forward activations of module\(s\): \['\S*v_proj\.lora_B",
     "guardtower.monitor": r"module '\S*v_proj\.lora_B",
     "underflow_overflow": r"v_proj\.lora_B\.default Linear\s+\S*nan",
+    "pytest-torch": r"values \(1 problem\(s\)\):\s+\S*v_proj\.lora_B\S*: parameter is not finite",
 }
+OTHER_PLACES = r"(lora_A|layers\.1|[qko]_proj|mlp)"  # those of the runs where a value at v_proj.lora_B is NaN
 # the modules that overflow first; a later one is a symptom
 FP16_MODULE = r"mlp\.up_proj|lm_head"
 FP16 = {
@@ -22,6 +25,7 @@ FP16 = {
     "guardtower": rf"forward activations of module\(s\): \['\S*({FP16_MODULE})",
     "guardtower.monitor": FP16_MODULE,
     "underflow_overflow": FP16_MODULE,
+    "pytest-torch": r"overflows in low precision",
 }
 
 WORDS: dict[str, dict[str, str]] = {
@@ -52,12 +56,15 @@ WORDS: dict[str, dict[str, str]] = {
         "plain": r"labels? .*(-100|masked|ignored)",
     },
     # that some rows have none
-    "rows-masked": {"peft-doctor": r"labels_all_ignored|labels\.all_ignored"},
+    "rows-masked": {
+        "peft-doctor": r"labels_all_ignored|labels\.all_ignored",
+        "finetune-doctor": r"labels are not all -100",
+    },
     # that answers are cut off; advice that names it as one of two things to look for counts, from ours too
     "answers-truncated": {
         "unsilent": r"\[answers-truncated\]|\[labels-all-masked\].*lose its answer to a maximum length",
-        "trainproof": r"truncat",
-        "peft-doctor": r"truncat",
+        "trainproof": r"truncat|TP-PRE-CONTEXT-OVERFLOW",
+        "peft-doctor": r"truncat|rows exceed \d+ tokens",
         "finetune-doctor": r"truncat",
         "plain": r"truncat|max_length",
     },
@@ -94,6 +101,7 @@ WORDS: dict[str, dict[str, str]] = {
         "guardtower": r"forward activations of module\(s\): \['\S*v_proj\.lora_B",
         "guardtower.monitor": r"mlp\.up_proj|v_proj\.lora_B",
         "underflow_overflow": r"mlp\.up_proj|v_proj\.lora_B\.default Linear\s+\S*nan",
+        "pytest-torch": NAN_WEIGHT["pytest-torch"],
     },
     "gradients-zeroed": {
         "unsilent": r"\[nan-masked\]",
@@ -101,12 +109,16 @@ WORDS: dict[str, dict[str, str]] = {
         "guardtower.monitor": r"v_proj\.lora_B",
         "underflow_overflow": r"v_proj\.lora_B\.default Linear\s+\S*nan",
         "detect_anomaly": r"SqrtBackward0",
+        "pytest-torch": NAN_WEIGHT["pytest-torch"],
+        # the one parameter whose gradient is zero in that step
+        "peft-doctor": rf"\A(?!.*{OTHER_PLACES}).*gradients\.(zero|nonfinite).*layers\.0\.self_attn\.v_proj\.lora_B",
     },
     # fp16 without a scaler, or the module that is made to overflow
     "fp16-overflow": FP16,
     "fp16-unguarded": {
         "unsilent": FP16["unsilent"],
         "trainproof": FP16["trainproof"],
+        "pytest-torch": FP16["pytest-torch"],
         "guardtower": r"fp16|float16|half",
         "peft-doctor": r"fp16|float16",
     },
@@ -115,7 +127,7 @@ WORDS: dict[str, dict[str, str]] = {
     "fp16-evaluation": {"plain": r"fp16", "peft-doctor": r"fp16"},
     # gradients that grow, or the rate that makes them; peft-doctor says so of every rate above 1e-3
     "gradient-explosion": {
-        "trainproof": r"TP-GRAD-SPIKE",
+        "trainproof": r"TP-GRAD-SPIKE|TP-DIVERGE",
         "pytest-torch": r"Exploding gradients",
         "peft-doctor": r"lr_extreme|grad_norm\.spike",
         "finetune-doctor": r"gradient norm.*(spike|explo)|learning rate (is|was) too high",
@@ -148,17 +160,54 @@ WORDS: dict[str, dict[str, str]] = {
         "peft-doctor": r"pad_equals_eos|eos",
     },
     "double-bos": {"trainproof": r"BOS", "peft-doctor": r"bos"},
-    # what goes on as another run: the option or the file, by its name
-    "resumed-seed": {"peft-doctor": r"resume\.mismatch\.seed"},
-    "resumed-rows_per_step": {"peft-doctor": r"resume\.mismatch\.gradient_accumulation_steps"},
-    "resumed-learning_rate": {"peft-doctor": r"resume\.mismatch\.learning_rate"},
-    "resumed-precision": {"peft-doctor": r"resume\.mismatch\.bf16"},
-    "resumed-alpha": {"peft-doctor": r"resume\.mismatch\.lora_alpha"},
-    "resumed-without-optimizer": {"peft-doctor": r"checkpoint\.optimizer_state", "plain": r"optimizer"},
-    "resumed-without-scheduler": {"peft-doctor": r"checkpoint\.scheduler_state", "plain": r"scheduler"},
-    "resumed-without-rng_state": {"peft-doctor": r"checkpoint\.rng_state", "plain": r"RNG file"},
+    # what goes on as another run: the option or the file, by its name; a list of what it may have been is a symptom,
+    # from ours too
+    "resumed-seed": {"unsilent": r"[ ;]seed \(", "peft-doctor": r"resume\.mismatch\.seed"},
+    "resumed-data_seed": {"unsilent": r"data_seed \("},
+    "resumed-rows_per_step": {
+        "unsilent": r"rows_per_step \(",
+        "peft-doctor": r"resume\.mismatch\.(gradient_accumulation_steps|per_device_train_batch_size)",
+    },
+    "resumed-schedule": {"unsilent": r"[ ;]schedule \("},
+    "resumed-max_steps": {"unsilent": r"max_steps \("},
+    "resumed-learning_rate": {"unsilent": r"[ ;]learning_rate \(", "peft-doctor": r"resume\.mismatch\.learning_rate"},
+    "resumed-precision": {"unsilent": r"precision \(", "peft-doctor": r"resume\.mismatch\.bf16"},
+    "resumed-ignore_data_skip": {"unsilent": r"ignore_data_skip \("},
+    "resumed-alpha": {"unsilent": r"lora_alpha \(", "peft-doctor": r"resume\.mismatch\.lora_alpha"},
+    "resumed-without-optimizer": {
+        "unsilent": r"optimizer\.pt \(",
+        "peft-doctor": r"checkpoint\.optimizer_state",
+        "plain": r"optimizer",
+    },
+    "resumed-without-scheduler": {
+        "unsilent": r"scheduler\.pt \(",
+        "peft-doctor": r"checkpoint\.scheduler_state",
+        "plain": r"scheduler",
+    },
+    "resumed-without-rng_state": {
+        "unsilent": r"rng_state\.pth \(",
+        "peft-doctor": r"checkpoint\.rng_state",
+        "plain": r"RNG file",
+    },
+    "resumed-rows": {"unsilent": r"rows_hash \("},
+    "resumed-base": {"unsilent": r"[ ;]base \(", "peft-doctor": r"resume\.mismatch\.(base_)?model_name_or_path"},
+    "resumed-mixed-weights": {"unsilent": r"trained weights \("},
+    "resumed-mixed-optimizer": {"unsilent": r"steps of the optimizer \("},
+    # that the checkpoint's number of steps is not that of what lies in it
+    "resumed-at-step-0": {"unsilent": r"steps of the (optimizer|schedule) \(0 before"},
+    # that nothing but the adapter is taken from the checkpoint
+    "begun-anew": {"unsilent": r"global_step \("},
     # that gradients of two processes are not averaged
-    "ranks-not-averaged": {"guardtower": r"will not be synchronized across ranks"},
+    "ranks-not-averaged": {
+        "unsilent": r"gradients?\b.*\b(averaged|synchroni[sz]ed)",
+        "guardtower": r"will not be synchronized across ranks",
+    },
+    # what is not the same on both
+    "ranks-learning-rate": {"unsilent": r"the learning rate to be the same", "guardtower": r"learning.rate"},
+    "ranks-uneven": {
+        "unsilent": r"the number of micro-batches to be the same",
+        "guardtower": r"number of (micro-)?batches|uneven",
+    },
     # logs: what a log can show is all that there is to name
     "log-nan": {
         "trainproof": r"TP-NAN-GRAD",
@@ -204,10 +253,13 @@ WORDS: dict[str, dict[str, str]] = {
     "adapter-keys-ignored": {
         "dlm-sway": r"missing adapter keys",
         "plain": r"missing adapter keys",
-        "deltalint": r"key-prefix mismatch|not applied",
+        "deltalint": r"key-prefix mismatch|not applied|no weight for this layer found in the base",
     },
     # that it was never trained, or that it does nothing
-    "adapter-untrained": {"dlm-sway": r"delta_kl|indistinguishable", "deltalint": r"zero|no update"},
+    "adapter-untrained": {
+        "dlm-sway": r"delta_kl|indistinguishable",
+        "deltalint": r"expected update is zero|likely an untrained adapter|all zeros",
+    },
     "adapter-nonfinite": {
         "deltalint": r"nan|non-?finite|inf\b",
         "dlm-sway": r"nan|non-?finite",

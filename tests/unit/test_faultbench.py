@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from adapter_kinds import KINDS as ADAPTERS
-from faultbench import cells, matrix, picture, ranks, tools, wiring_cases
+from faultbench import (
+    adapter_cases,
+    cells,
+    matrix,
+    peft_doctor_tools,
+    picture,
+    pytest_torch_tools,
+    ranks,
+    run_cases,
+    tools,
+    wiring_cases,
+)
 from faultbench.cases import CASES
 from faultbench.registry import Case, fault
-from faultbench.runs import Ranks
-from faultbench.subjects import Adapter, Bundle, Rows, Said, Source
+from faultbench.runs import Clock, Ranks
+from faultbench.subjects import UNSURE, Adapter, Bundle, Rows, Said, Source
 from faultbench.tool import NotApplicable, Tool
 from faultbench.words import WORDS
 
@@ -59,11 +73,11 @@ def test_every_row_of_the_catalogue_has_a_case() -> None:
 
 
 def test_every_healthy_control_has_a_case() -> None:
-    """The list of what must stay quiet, and every kind of adapter."""
+    """The list of what must stay quiet, and every kind of adapter that can be loaded."""
     titles = {case.title for case in CASES.values() if case.healthy}
 
     assert [slug for slug in CONTROLS if slug not in CASES or not CASES[slug].healthy] == []
-    assert {f"Healthy adapter: {name}" for name in ADAPTERS} <= titles
+    assert {f"Healthy adapter: {name}" for name in set(ADAPTERS) - adapter_cases.UNLOADABLE} <= titles
 
 
 def test_public_issues_are_linked() -> None:
@@ -118,6 +132,8 @@ def test_case_without_marks_says_nothing_of_the_fault(tmp_path: Path) -> None:
 
 
 CAUSE = Case("x", "X", Source, lambda folder: folder, ("lr-zero",), "lr-zero")
+EITHER = Case("z", "Z", Source, lambda folder: folder, ("adapter-missing", "adapter-corrupt"), "adapter-missing")
+STRICT = Case("w", "W", Source, lambda folder: folder, ("nan-grad-norm", "fp16-overflow"), "activation-overflow")
 HEALTHY = Case("y", "Y", Source, lambda folder: folder)
 
 
@@ -131,10 +147,17 @@ HEALTHY = Case("y", "Y", Source, lambda folder: folder)
         (CAUSE, "unsilent", [], "missed"),
         (HEALTHY, "unsilent", [], "quiet"),
         (HEALTHY, "trainproof", [Said(4, "WARN TP-GRAD-SPIKE")], "false alarm @4"),
+        (EITHER, "unsilent", [Said(0, "[adapter-corrupt] Expected ...")], "cause @0"),
+        (EITHER, "picklescan", [Said(0, "scan failed: BadZipFile")], "cause @0"),
+        (STRICT, "unsilent", [Said(0, "[fp16-overflow] Expected ... lm_head")], "symptom @0"),
+        (STRICT, "guardtower.monitor", [Said(0, "module 'lm_head'")], "symptom @0"),
+        (HEALTHY, "deltalint", [Said(0, f"{UNSURE}UNSUPPORTED")], "inconclusive"),
+        (HEALTHY, "deltalint", [Said(0, f"{UNSURE}UNSUPPORTED"), Said(0, "FAIL")], "false alarm @0"),
+        (CAUSE, "deltalint", [Said(0, f"{UNSURE}UNSUPPORTED")], "symptom @0"),
     ],
 )
 def test_alarms_are_judged_by_their_words(case: Case, name: str, said: list[Said], expected: str) -> None:
-    """The earliest alarm that names the cause counts, else the earliest alarm; on a healthy subject any."""
+    """The earliest alarm that names the cause counts, else the earliest; all are held to the same causes."""
     tool = next(tool for tool in tools.TOOLS if tool.name == name)
 
     assert cells.judge(tool, case, said) == expected
@@ -171,6 +194,29 @@ def test_cell_is_a_process_of_its_own(way: Any, expected: dict[str, str]) -> Non
     assert made.get("crash", "RuntimeError: boom").startswith("RuntimeError: boom")
 
 
+def speaking_at_length(_: Path) -> list[Said]:
+    """An alarm whose middle is not stored; it names the cause there."""
+    return [Said(1, f"{'-' * 6000} TP-ZERO-LR {'-' * 6000} the end")]
+
+
+def test_alarm_that_is_stored_in_part_is_judged_once() -> None:
+    """On all of it; by what is left nobody judges it again."""
+    tool = Tool("trainproof", "unsilent", {Source: speaking_at_length}, "no")
+    made = cells.cell(tool, CAUSE)
+
+    assert made["said"][0][1].endswith("the end")
+    assert "TP-ZERO-LR" not in made["said"][0][1]
+    assert cells.judged_again(tool, CAUSE, made)["cell"] == "cause @1"
+
+
+def test_alarm_that_is_stored_whole_is_judged_again() -> None:
+    """By the words as they are now."""
+    tool = Tool("trainproof", "unsilent", {Source: speaking_at_length}, "no")
+    stored = {"cell": "symptom @1", "said": [[1, f"{'-' * 6000} TP-ZERO-LR"]]}
+
+    assert cells.judged_again(tool, CAUSE, stored)["cell"] == "cause @1"
+
+
 def test_cell_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tool that does not come back is ended, and that is told."""
     monkeypatch.setattr(cells, "TIME_LIMIT", 0.5)
@@ -191,12 +237,11 @@ def test_tool_that_is_not_installed_says_so() -> None:
 def row(kind: str, healthy: bool, **made: str) -> dict[str, Any]:  # noqa: FBT001 - a field
     """A row as it is stored."""
     return {"title": "T", "kind": kind, "healthy": healthy, "issue": "", "link": "", "causes": [],
-            "cells": {name: {"cell": one} for name, one in made.items()}}  # fmt: skip
+            "cells": {name: {"cell": one, "commit": "abc"} for name, one in made.items()}}  # fmt: skip
 
 
-CONTENT = {
+CONTENT: dict[str, Any] = {
     "machine": "a machine",
-    "commit": "abc",
     "versions": {"unsilent": "1", "torch": "2"},
     "tools": {
         "unsilent": {"Run": "attach", "Source": "read"},
@@ -211,11 +256,57 @@ CONTENT = {
 
 
 def test_summary_counts_what_was_measured() -> None:
-    """Causes, symptoms, misses, crashes, what a tool was not applied to, and false alarms."""
+    """Causes, symptoms, misses, crashes, what a tool was not applied to, and ours on the same faults and controls."""
     lines = matrix.summary(CONTENT).splitlines()
 
-    assert lines[2] == "| unsilent 1 | 1 | 1 | 0 | 0 | 0 | 0 of 1 |"
-    assert lines[3] == "| detect_anomaly 2 | 0 | 0 | 1 | 0 | 1 | 1 of 1 |"
+    assert lines[2] == "| unsilent 1 | 1 | 1 | 0 | 0 | 0 | 0 | 1 / 1 of 2 | 0 / 0 of 1 |"
+    assert lines[3] == "| detect_anomaly 2 | 0 | 0 | 1 | 0 | 1 | 0 | 0 / 1 of 1 | 1 / 0 of 1 |"
+
+
+def test_cell_that_was_not_run_is_neither_applied_nor_not() -> None:
+    """It has a column of its own, a word in the table, and counts as lacking."""
+    cases = CONTENT["cases"] | {"four": row("Run", False, unsilent="missed")}
+    part = CONTENT | {"cases": cases}
+
+    assert "| detect_anomaly 2 | 0 | 0 | 1 | 0 | 1 | 1 | 0 / 1 of 1 | 1 / 0 of 1 |" in matrix.summary(part)
+    assert "| `four`: T | missed | not run |" in matrix.table(part)
+    assert (matrix.lacking(CONTENT, cases), matrix.lacking(part, cases)) == (2, 1)
+
+
+def test_public_issues_have_a_table_of_their_own() -> None:
+    """Faults by other hands, counted alone."""
+    theirs = row("Run", False, unsilent="missed", detect_anomaly="cause @2") | {"issue": "a/b#1"}
+    told = matrix.summary(CONTENT | {"cases": CONTENT["cases"] | {"four": theirs}}).split("alone:")[1]
+
+    assert "| detect_anomaly 2 | 1 | 0 | 0 | 0 | 0 | 0 | 1 / 0 of 1 |" in told
+
+
+def test_controls_tell_crashes_and_what_could_not_be_judged() -> None:
+    """Neither is a false alarm."""
+    cases = {"a": row("Run", True, unsilent="crashed"), "b": row("Run", True, unsilent="inconclusive")}
+
+    assert "| 0 / 0 of 2, 1 inconclusive, 1 crashed |" in matrix.summary(CONTENT | {"cases": cases})
+
+
+def test_commits_of_all_cells_are_told() -> None:
+    """One, or each with the number of its cells."""
+    cases = CONTENT["cases"] | {"four": {"cells": {"unsilent": {"cell": "missed", "commit": "def"}}}}
+
+    assert matrix.commits(CONTENT) == "commit abc"
+    assert matrix.commits({"cases": cases}) == "cells of several commits: abc (6), def (1)"
+
+
+def test_alarm_on_every_control_is_told_below_the_table() -> None:
+    """What a tool says of all that is healthy tells nothing under a fault."""
+    cases = {name: row("Run", healthy, unsilent="x") for name, healthy in (("a", True), ("b", True), ("c", False))}
+    for one in cases.values():
+        one["cells"]["unsilent"]["said"] = [[0, "always"], [0, "no"]][: 1 + one["healthy"]]
+    cases["b"]["cells"]["unsilent"]["said"].pop()
+
+    told = matrix.table(CONTENT | {"cases": cases})
+
+    assert "unsilent says the same of every healthy one here, and of 1 of the faults above: always" in told
+    assert "above: no" not in told
 
 
 def test_table_leaves_out_columns_that_apply_to_nothing() -> None:
@@ -250,18 +341,12 @@ def test_readme_has_the_summary_between_its_marks(tmp_path: Path, monkeypatch: p
     matrix.README.write_text(f"Before\n{matrix.BEGIN}\nold\n{matrix.END}\nAfter\n")
     matrix.write_readme(CONTENT)
     told = matrix.README.read_text()
-    block = f"{matrix.summary(CONTENT)}\n\n{matrix.SHOWN}\n\n{matrix.LINK}"
+    block = f"{matrix.summary(CONTENT)}\n\n{matrix.SHOWN}\n\na machine; commit abc. {matrix.LINK}"
 
     assert told == f"Before\n{matrix.BEGIN}\n{block}\n{matrix.END}\nAfter\n"
     assert (ROOT / re.findall(r"\((.*)\)", matrix.LINK)[0]).is_file()
     assert (ROOT / matrix.PICTURE.relative_to(ROOT)).as_posix().endswith(matrix.SHOWN.partition("(")[2][:-1])
     assert (ROOT / "README.md").read_text().count(matrix.BEGIN) == 1
-
-
-def test_part_of_the_matrix_is_not_the_whole() -> None:
-    """Every tool must have been shown every case."""
-    assert matrix.is_whole(CONTENT, ["one", "three"])
-    assert not matrix.is_whole(CONTENT, ["one", "four"])
 
 
 def test_run_is_trained_by_nobody_before_a_tool(tmp_path: Path) -> None:
@@ -270,6 +355,134 @@ def test_run_is_trained_by_nobody_before_a_tool(tmp_path: Path) -> None:
 
     assert run.trainer.state.global_step == 0
     assert run.clock.step == 0
+
+
+def test_fault_of_a_step_waits_for_it() -> None:
+    """Whoever calls the model before has not used it up; the step is named whoever counts."""
+    clock, done = Clock(), []
+    clock.plan(5, lambda: done.append(clock.step))
+    for step in (1, 4, 5, 6):
+        clock.step = step
+
+    assert done == [5]
+
+
+def test_texts_are_those_before_rows_were_cut(tmp_path: Path) -> None:
+    """With the length they were cut to; a run of which nothing was cut has the texts of its rows."""
+    cut, whole = wiring_cases.rows_cut(tmp_path / "a"), wiring_cases.targets_by_name(tmp_path / "b")
+
+    assert {len(row["input_ids"]) for row in cut.rows} == {cut.max_length}
+    assert cut.texts() == whole.texts()
+    assert whole.max_length == 0
+
+
+def test_one_row_in_twelve_is_longer_than_the_maximum(tmp_path: Path) -> None:
+    """And no other is cut."""
+    run = wiring_cases.one_short_row(tmp_path)
+    lengths = [len(run.trainer.processing_class(one["text"])["input_ids"]) for one in run.texts()]
+
+    assert [place for place, length in enumerate(lengths) if length > run.max_length] == [0, 12, 24, 36]
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("step 4: non-finite loss (nan)", 5),
+        ("the loss is not finite at step(s) 0, 1", 1),
+        ("called twice (steps 2, 3)", 3),
+        ("mean of the first 3 step(s) 6.05 -> last 3 step(s) 5.9", 9),
+    ],
+)
+def test_step_of_a_rehearsal_is_the_one_it_names(text: str, step: int) -> None:
+    """Counted from 1; where none is named, the one that was last taken."""
+
+    def fails() -> None:
+        raise AssertionError(text)
+
+    said: list[Said] = []
+    pytest_torch_tools.asking(said, lambda: 9)(fails)
+
+    assert said == [Said(step, text)]
+
+
+def test_report_on_every_parameter_is_one_alarm() -> None:
+    """Each kind of issue once with all its messages, and no alarm of what is fine."""
+    names = {"title": "T", "fix": "F"}
+    issues = [
+        SimpleNamespace(severity="warning", code="zero", message="a is zero.", **names),
+        SimpleNamespace(severity="warning", code="zero", message="b is zero.", **names),
+        SimpleNamespace(severity="ok", code="fine", message="c", **names),
+    ]
+
+    assert peft_doctor_tools.together(issues, 3) == [Said(3, "warning zero: T. a is zero. b is zero. F")]
+    assert peft_doctor_tools.together(issues[2:], 3) == []
+
+
+def test_rehearsal_accumulates_as_the_trainer_does(tmp_path: Path) -> None:
+    """Four parts of a batch, told its number of labels, take the step of the whole, and the run is left as it was."""
+    run = run_cases.accumulation(tmp_path)
+    batches = pytest_torch_tools.prepared(run.trainer)
+    name, ends = f"{run_cases.POISONED}.weight", []
+
+    def equivalent(setup: Any, whole: Any, step_of: Any, **_: int) -> None:  # noqa: ANN401 - of pytest-torch
+        for count in (1, 4):
+            made, step = setup(), step_of(count)
+            for made.step_index, rows in enumerate(torch.arange(4).chunk(count)):
+                step(made, {field: one[rows] for field, one in whole[0].items()})
+            ends.append(made.model.get_parameter(name).detach())
+
+    package = SimpleNamespace(
+        TrainingSetup=lambda model, optimizer: SimpleNamespace(model=model, optimizer=optimizer),
+        assert_accumulation_equivalent=equivalent,
+    )
+    pytest_torch_tools.accumulate(package, run, batches)
+
+    torch.testing.assert_close(*ends)
+    assert ends[0].abs().max() > 0
+    assert run.trainer.model.get_parameter(name).abs().max() == 0
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a module
+    """The command, whose results are in a folder of their own and whose one cell costs nothing."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    made = import_module("faultbench.__main__")
+    for name in ("RESULT", "TABLE", "PICTURE", "README"):
+        monkeypatch.setattr(matrix, name, tmp_path / name)
+    monkeypatch.setattr(made.warm, "up", lambda _: None)
+    monkeypatch.setattr(made, "in_processes", lambda *_: [(CASES["plain"], {"unsilent": {"cell": "quiet"}})])
+    monkeypatch.setattr(sys, "argv", ["faultbench", "--only", "plain"])
+    return made
+
+
+def test_part_is_stored_with_its_commit_and_not_drawn(program: Any, capsys: Any) -> None:  # noqa: ANN401
+    """While a cell is lacking, table, picture and README are left alone."""
+    status, told = program.main(), capsys.readouterr()
+
+    assert status == 0
+    assert matrix.read()["cases"]["plain"]["cells"]["unsilent"] == {"cell": "quiet", "commit": program.commit()}  # type: ignore[index] # it is there
+    assert "cells have not been run" in told.err
+    assert not matrix.TABLE.exists()
+
+
+def test_cells_of_other_versions_are_not_mixed(program: Any) -> None:  # noqa: ANN401 - a module
+    """A part that would stand beside cells of another release is refused, and what is stored is left."""
+    program.main()
+    content = matrix.read() or {}
+    matrix.store(content | {"versions": content["versions"] | {"peft": "0.1"}})
+
+    with pytest.raises(SystemExit, match="the versions of the stored cells, but got others: peft"):
+        program.main()
+    assert matrix.read() == content | {"versions": content["versions"] | {"peft": "0.1"}}
+
+
+def test_cells_that_are_not_stored_whole_are_named(program: Any, capsys: Any) -> None:  # noqa: ANN401 - a module
+    """When stored words are judged anew, what is left as it was judged is told."""
+    row = {"cells": {"unsilent": {"cell": "quiet", "said": [[1, "a"]], "cut": True}}}
+    program.judge_again(content := {"cases": {"plain": row, "gone": row}})
+
+    assert content == {"cases": {"plain": row}}
+    assert "not all is stored that was said: plain (unsilent)" in capsys.readouterr().err
 
 
 def test_resumed_run_goes_on(tmp_path: Path) -> None:
