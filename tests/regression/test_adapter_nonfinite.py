@@ -49,6 +49,7 @@ def test_check_finds_it(adapter: Path, value: float, dtype: torch.dtype) -> None
     assert finding.evidence["first"] == {"tensor": name, "index": [0, 1]}
 
 
+@pytest.mark.no_cover
 def test_check_finds_it_in_a_pickle(adapter: Path) -> None:
     """A .bin is read by a child process, and judged by the same values."""
     faults.write_value(adapter, math.nan)

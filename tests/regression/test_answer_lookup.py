@@ -57,6 +57,7 @@ def test_check_finds_it() -> None:
     assert all(torch.equal(weight, before[name]) for name, weight in llm.model.named_parameters())
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", FAST)
 def test_every_way_to_look_up_is_found(name: str) -> None:
     """With the probes that cost no more than answering once more."""
@@ -80,6 +81,7 @@ def test_own_program_answers_from_its_weights(tiny_base: Path, tmp_path: Path, m
     assert not probe_honesty(llm, rows).findings
 
 
+@pytest.mark.no_cover
 def test_healthy_twin_is_left_alone() -> None:
     """A model that has learnt the very rows by heart is as accurate, and loses that with its weights: a note."""
     llm = honest_llm("overfitted")

@@ -41,6 +41,7 @@ def judged(part: PartGrade) -> Outcome:
     return check_speed(part.seconds, LIMIT, load_seconds=part.load_seconds)
 
 
+@pytest.mark.no_cover
 def test_fault_is_real(package: Path) -> None:
     """Asked one by one, the part is ended before it has answered, and no answer of it is left."""
     faults.ask_one_by_one(package)
@@ -50,6 +51,7 @@ def test_fault_is_real(package: Path) -> None:
     assert part.error == "it was ended: still running after 2 s"
 
 
+@pytest.mark.no_cover
 def test_check_finds_it(package: Path) -> None:
     """The finding names the time, the limit, and what to do."""
     faults.ask_one_by_one(package)
@@ -73,6 +75,7 @@ def test_load_counts(package: Path) -> None:
     assert "save what the load works out anew" in outcome.message
 
 
+@pytest.mark.no_cover
 def test_what_never_ends_is_ended(package: Path) -> None:
     """A load that hangs is ended, with all that it started, and found."""
     faults.never_end(package)

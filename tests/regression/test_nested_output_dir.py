@@ -56,6 +56,7 @@ def test_check_finds_it(checkout: Path, tiny_base: Path, monkeypatch: pytest.Mon
     assert support.only_finding(inspect_adapter("homework/homework/sft_output")).slug == "nested-output-dir"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("name", "expected"),
     [(ASKED, ASKED), ("./out", "out"), ("sft_output", ASKED), ("homework/homework", "homework/homework")],

@@ -120,6 +120,7 @@ def test_library_refuses_to_load_it(tiny_base: Path, tmp_path: Path) -> None:
         sft.load(str(tmp_path / "sft"))
 
 
+@pytest.mark.no_cover
 def test_healthy_twin_says_the_same_in_a_new_process(tiny_base: Path, tmp_path: Path) -> None:
     """Same completions, and logits within the bound, from a process that knows nothing but the folders; both dtypes."""
     expected = []
@@ -137,6 +138,7 @@ def test_healthy_twin_says_the_same_in_a_new_process(tiny_base: Path, tmp_path: 
     assert [json.loads(line) for line in done.stdout.splitlines()] == expected
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_trained_run_can_be_compared_later(
     tiny_base: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str

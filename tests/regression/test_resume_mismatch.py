@@ -90,6 +90,7 @@ def test_guard_finds_a_lost_file(checkpoint: Path, name: str) -> None:
     assert "Expected a run that goes on where it stopped, but got" in finding.message
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("what", faults.BETWEEN_RUNS)
 def test_guard_finds_a_changed_option(checkpoint: Path, what: str) -> None:
     """By the record that the guard of the first run has kept in the checkpoint, or by the optimizer and schedule."""
@@ -99,6 +100,7 @@ def test_guard_finds_a_changed_option(checkpoint: Path, what: str) -> None:
     assert ("learning rate at this step" if what == "max_steps" else what) in named
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "what", ["rows_per_step", "schedule", "max_steps", "ignore_data_skip"], ids=lambda what: f"without a record: {what}"
 )
@@ -183,6 +185,7 @@ def test_guard_finds_a_run_that_begins_anew(checkpoint: Path) -> None:
     assert "step 4 of 8 in checkpoint-4 before, 0 now" in str(found)
 
 
+@pytest.mark.no_cover
 def test_log_shows_a_warm_up_that_runs_again(tmp_path: Path) -> None:
     """In the state of a run that lost its schedule at step 20 of 40; a proper resume shows nothing."""
     options: dict[str, Any] = {"max_steps": 40, "warmup_steps": 5, "save_steps": 20, "gradient_accumulation_steps": 1}
@@ -199,6 +202,7 @@ def test_log_shows_a_warm_up_that_runs_again(tmp_path: Path) -> None:
     assert "rises as it did at the beginning: the warm-up is run again" in finding.message
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("watched", [True, False])
 def test_healthy_twin_goes_on(tmp_path: Path, watched: bool) -> None:  # noqa: FBT001
     """From a whole checkpoint of a run that was watched or not; and it ends where a run without a stop ends."""
@@ -226,6 +230,7 @@ HEALTHY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("options", "adapter"), HEALTHY.values(), ids=HEALTHY.keys())
 def test_healthy_resumes(tmp_path: Path, options: dict[str, Any], adapter: dict[str, Any]) -> None:
     """Optimizers without a step count or without a state, schedules that come back, adapters of every kind."""
@@ -287,6 +292,7 @@ class Counted(Stream):
         return 64
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -305,6 +311,7 @@ def test_collator_that_makes_no_other_batches_goes_on(tmp_path: Path, one: Any, 
     assert trainers.go_on(checkpoint, collate=other).guard.report.findings == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kind", [Stream, Counted])
 def test_stream_goes_on(tmp_path: Path, kind: type[Stream]) -> None:
     """Its rows cannot be asked for."""
@@ -320,6 +327,7 @@ def test_other_split_of_the_same_batch_goes_on(checkpoint: Path) -> None:
     assert trainers.go_on(checkpoint, **options).guard.report.findings == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("watched", [True, False])
 @pytest.mark.parametrize("cut", [(8, 1), (2, 4)])
 def test_other_split_of_rows_that_leave_a_rest_goes_on(tmp_path: Path, cut: tuple[int, int], watched: bool) -> None:  # noqa: FBT001

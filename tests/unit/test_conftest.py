@@ -8,7 +8,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.no_cover  # what runs here is conftest.py, in processes of its own
 
 LEAKS = {
     "working directory": "import os\nos.chdir('/')",

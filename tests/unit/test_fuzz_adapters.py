@@ -113,7 +113,6 @@ def test_execution_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "executed" in case.error
 
 
-@pytest.mark.no_cover
 def test_death_of_the_process_is_a_crash() -> None:
     """The case that was under way is blamed, and the others are inspected all the same."""
     code = """
@@ -148,7 +147,6 @@ def run_fuzzer(count: int, seed: int, jobs: int) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.no_cover
 def test_hundred_and_twenty_mutated_adapters() -> None:
     """Nothing crashes, nothing hangs, nothing that contradicts itself is missed."""
     status, words = run_fuzzer(120, seed=0, jobs=1)
@@ -156,7 +154,6 @@ def test_hundred_and_twenty_mutated_adapters() -> None:
     assert status == 0, words
 
 
-@pytest.mark.no_cover
 @pytest.mark.slow
 def test_ten_thousand_mutated_adapters() -> None:
     """The same, longer, from another seed."""

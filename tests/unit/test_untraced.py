@@ -33,7 +33,6 @@ print(sorted(measured.get_data().lines(three.__file__) or ()))
 THREE = "def first():\n    pass\ndef second():\n    pass\ndef third():\n    pass\n"
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(("traced", "lines"), [("traced", "[6]"), ("not traced", "[]")])
 def test_tracing_goes_on_afterwards_if_it_went_on_before(tmp_path: Path, traced: str, lines: str) -> None:
     """Also where one such piece of work is part of another: inside nothing is traced, outside what was traced is."""

@@ -47,6 +47,7 @@ def number_at(name: str, position: int) -> float:
     return random.Random(f"{name} {position}").random()
 
 
+@pytest.mark.no_cover
 @given(prompts=PROMPTS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_batched_equals_single(llm: BaseLLM, prompts: list[str]) -> None:
@@ -85,6 +86,7 @@ def test_micro_batches_respect_the_memory_bound(llm: BaseLLM, monkeypatch: pytes
     assert sizes == [1] * 5
 
 
+@pytest.mark.no_cover
 @given(
     lengths=st.lists(st.integers(1, 60), min_size=1, max_size=8), samples=st.integers(1, 9), largest=st.integers(1, 6)
 )

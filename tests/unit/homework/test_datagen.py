@@ -181,6 +181,7 @@ def test_other_settings_do_not_go_on(reasoning_home: Path) -> None:
     assert rows
 
 
+@pytest.mark.no_cover
 def test_round_is_sampled_by_what_was_learnt(reasoning_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second round asks only open questions, with the adapter trained on the first round's rows."""
     monkeypatch.setenv("SFT_PRECISION", "fp32")
@@ -252,6 +253,7 @@ def test_going_on_in_a_later_round_changes_no_earlier_one(
     assert not journal_of(output).exists()
 
 
+@pytest.mark.no_cover
 def test_fewer_rounds_leave_the_later_ones_out(reasoning_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows and record end with the round that was asked for."""
     monkeypatch.setenv("SFT_PRECISION", "fp32")

@@ -169,6 +169,7 @@ def dictated(tokens: Sequence[int], vocabulary: int = 259) -> Callable[[int], fl
     return lambda position: (tokens[position] + 0.5) / vocabulary
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("prompts", PROMPTS.values(), ids=PROMPTS.keys())
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS.keys())
 def test_greedy_is_what_generate_gives(
@@ -203,6 +204,7 @@ def test_every_token_is_the_likeliest_of_a_whole_pass(beginning: list[int], own:
         assert torch.allclose(chosen, logits.max(-1).values, atol=1e-4)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("prompts", PROMPTS.values(), ids=PROMPTS.keys())
 @pytest.mark.parametrize(
     "make", [MODELS[name] for name in ("llama", "adapted", "gpt2")], ids=["llama", "adapted", "gpt2"]
@@ -360,6 +362,7 @@ def test_other_models_read_whole_prompts(name: str) -> None:
     assert not can_share(MODELS[name]())
 
 
+@pytest.mark.no_cover
 def test_two_threads_may_ask_one_model(tiny_base: Path) -> None:
     """Sharing is decided by each call: others at the same time, plain passes included, are not touched."""
     llm = BaseLLM(str(tiny_base), dtype="fp32", device="cpu")

@@ -75,6 +75,7 @@ def test_kills_leave_no_trace(tiny_base: Path, whole: Any, tmp_path: Path, seed:
     assert len(read_manifest(out)["resumed"]) == 3
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("logging_steps", [5])
 def test_log_has_no_seam(tiny_base: Path, tmp_path: Path, logging_steps: int) -> None:
     """Losses before the checkpoint count in the next record, which is the mean over steps of both processes."""
@@ -96,6 +97,7 @@ def test_rarely_logged_run_may_log_more_often(tiny_base: Path, whole: Any, tmp_p
     assert (tmp_path / "out" / WEIGHTS).read_bytes() == (whole.folder / WEIGHTS).read_bytes()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
 def test_signal_stops_after_a_checkpoint(
     tiny_base: Path,
@@ -384,6 +386,7 @@ def long(tiny_base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) 
         return train(tiny_base, tmp_path_factory.mktemp("long") / "out", **LONG)
 
 
+@pytest.mark.no_cover
 @pytest.mark.slow
 @pytest.mark.processes
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "SIGTERM"])

@@ -40,6 +40,7 @@ def full_above(rows: int, monkeypatch: pytest.MonkeyPatch, *, from_step: int = 0
     return tried
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("from_step", [0, 3], ids=["at once", "in the fourth step"])
 def test_halved_run_is_the_run_planned_so(
     from_step: int, tiny_base: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

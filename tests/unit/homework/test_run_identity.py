@@ -47,6 +47,7 @@ def test_same_choices_are_the_same_run(parts: dict[str, Any]) -> None:
     assert not differences(json.loads(json.dumps(before)), identify(**parts))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("field", [one.name for one in dataclasses.fields(RFTConfig)])
 def test_every_option_is_part_of_the_run_or_left_out(parts: dict[str, Any], field: str) -> None:
     """An option that somebody adds is one or the other; TF32 is nothing on a CPU."""

@@ -73,6 +73,7 @@ def test_format_example_is_the_documented_one() -> None:
     assert sft.format_example(" How many? ", 2.5) == {"question": "How many? <answer>", "answer": "2.5</answer>"}
 
 
+@pytest.mark.no_cover
 def test_train_saves_reloads_and_tests(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

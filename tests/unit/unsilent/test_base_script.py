@@ -274,6 +274,7 @@ FAULTS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", ["all-linear", "DoRA", "two classes", "parameters", "OFT"])
 def test_dropped_and_missing_keys_are_those_of_peft(save: Callable[[Kind], Path], name: str, fault: str) -> None:

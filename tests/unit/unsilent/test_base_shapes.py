@@ -24,6 +24,7 @@ def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     monkeypatch.setattr(base_shapes, "SCRIPT", folder / "script.py")
 
 
+@pytest.mark.no_cover
 def test_trained_adapter_fits_its_base(tiny_base: Path, tmp_path: Path) -> None:
     """All that is known of both comes back, the hash as a manifest has it."""
     folder = support.write_adapter(tmp_path / "sft", tiny_base)
@@ -42,6 +43,7 @@ def test_trained_adapter_fits_its_base(tiny_base: Path, tmp_path: Path) -> None:
     assert facts.config_sha256 == config_hash(str(tiny_base))
 
 
+@pytest.mark.no_cover
 def test_path_that_a_configuration_names_is_not_followed(tiny_base: Path) -> None:
     """A method that loads a second model from where its configuration says."""
     facts = compare_with_base(tiny_base, {"peft_type": "SHADOW", "shadow_model": str(tiny_base)}, {})

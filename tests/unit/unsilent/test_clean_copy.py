@@ -89,6 +89,7 @@ def test_stand_in_leaves_again() -> None:
     assert (seen, llm.model) == (2, 1)
 
 
+@pytest.mark.no_cover
 def test_table_in_a_hook_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hook that nudges the right token does nothing for disturbed weights; a clean model has none of it."""
     monkeypatch.setattr("homework.base_llm.can_share", lambda model: False)  # it follows whole prompts, row by row

@@ -62,6 +62,7 @@ def checked(model: Any, examples: Any = ROWS) -> Outcome:  # noqa: ANN401
     return outcome
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", METHODS)
 def test_effect_of_any_method_is_seen(name: str) -> None:
     """Untrained it has none, trained it has one, in training mode as in evaluation."""
@@ -214,6 +215,7 @@ def test_what_cannot_be_told_is_skipped(build: Any, rows: Any, reason: str) -> N
     assert reason in outcome.reason
 
 
+@pytest.mark.no_cover
 def test_wrapped_model_is_asked_inside() -> None:
     """As parallel training or compilation wraps it."""
     assert checked(torch.nn.DataParallel(support.tiny_adapter())).status == "passed"

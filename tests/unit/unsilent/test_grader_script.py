@@ -145,6 +145,7 @@ def ends_of(package: Path, init: str, module: str = "") -> dict[str, Any]:
     return graded(phases=PHASES[1:])[-1]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("init", "module"),
     [

@@ -68,6 +68,7 @@ def run_noisily(folder: Path, *, guard: bool, attach: bool = True) -> tuple[Any,
     return model.state_dict(), trainer.optimizer.state_dict()["state"], log, random_states(), trainer
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("attach", [True, False], ids=["attached", "callback"])
 def test_watching_leaves_no_trace(tmp_path: Path, attach: bool) -> None:  # noqa: FBT001
     """Weights, optimizer state, log and random states are bit-identical after twenty steps with dropout."""
@@ -127,6 +128,7 @@ def test_healthy_control(name: str, tmp_path: Path) -> None:
         assert report.verdict() == "passed"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(5))
 def test_trl_is_a_healthy_control(seed: int, tmp_path: Path) -> None:
     """SFTTrainer on prompts and completions, as it comes."""

@@ -41,6 +41,7 @@ def outcome_of(report: Report, slug: str) -> Outcome:
     return next(outcome for outcome in report.outcomes if outcome.slug == slug)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("quick", [True, False], ids=["quick", "all probes"])
 def test_honest_programs_pass(recipe: str, quick: bool) -> None:  # noqa: FBT001 - a parameter of the table
@@ -69,6 +70,7 @@ def test_every_cheat_is_found(name: str) -> None:
     assert [finding.slug for finding in report.findings] == [CHEATS[name].slug]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("quick", [True, False], ids=["quick", "all probes"])
 @pytest.mark.parametrize("name", ON_BETTER_MODELS)
 def test_cheats_that_need_a_model_are_found(name: str, quick: bool) -> None:  # noqa: FBT001 - a parameter of the table
@@ -109,6 +111,7 @@ def state(llm: HonestLLM) -> dict[str, Any]:
     }
 
 
+@pytest.mark.no_cover
 def test_nothing_is_left_changed() -> None:
     """Weights to the bit, hooks, modes, random states."""
     llm = honest_llm("barely trained")
@@ -288,6 +291,7 @@ def test_program_that_reloads_its_model_is_not_judged() -> None:
     assert report.outcomes[0].reason.startswith("it loads its model anew whenever it is asked")
 
 
+@pytest.mark.no_cover
 def test_candidates_in_prompts_are_not_the_answer() -> None:
     """Every candidate is put to the model in a prompt of its own: the right one stands in one of three."""
     llm = honest_llm("trained")

@@ -188,6 +188,7 @@ def test_complex_and_lazy_parameters_are_no_obstacle() -> None:
     assert monitor.findings == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("last", "seen"), [(3, 9), (7, 14), (15, 24), (30, 39), (44, 54)])
 def test_optimizer_that_stops_later_is_found(last: int, seen: int) -> None:
     """Weights are watched anew after 5, 10, 20, 35 and every fifty steps: a stop shows early in a short run, too."""

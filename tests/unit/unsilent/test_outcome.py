@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsilent.failures import FAILURES
-from unsilent.outcome import FailureFound, Outcome, Report, failed, fold_symptoms, passed, skipped, versions
+from unsilent.outcome import Card, FailureFound, Outcome, Report, failed, fold_symptoms, passed, skipped, versions
 
 FOUND = failed("nan-grad-norm", "guard", "NaN in lora_B", {"parameter": "lora_B"}, step=3)
 RISK = failed("fp16-unguarded", "wiring", "fp16 without a scaler", {"scaler": None})
@@ -109,6 +109,14 @@ def test_json_knows_no_nan() -> None:
 
     assert "NaN" not in text
     assert json.loads(text)["outcomes"][0]["evidence"] == {"grad_norm": "nan", "losses": [1.0, "inf", None]}
+
+
+def test_card_is_told_in_plain_values() -> None:
+    """What JSON has no word for is told as text."""
+    card = Card({"rate": math.inf}, ("for people",))
+    content = json.loads(Report("x", (), cards=(card,)).as_json())
+
+    assert content["cards"] == [{"rate": "inf"}]
 
 
 def test_error_never_stands_under_a_risk() -> None:

@@ -22,6 +22,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.no_cover
 @settings(deadline=None)
 @given(VALUES, st.integers(0, pickle.HIGHEST_PROTOCOL))
 def test_whatever_is_pickled_is_followed(value: object, protocol: int) -> None:

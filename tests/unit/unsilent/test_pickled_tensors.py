@@ -36,6 +36,7 @@ def bits(tensor: torch.Tensor) -> bytes:
     return tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("older", [False, True], ids=["zip", "older form"])
 def test_bytes_are_those_of_the_pickle(tmp_path: Path, *, older: bool) -> None:
     """Every dtype, NaN with its payload, views, shared and transposed tensors, parameters, nothing at all."""
@@ -206,6 +207,7 @@ def test_file_that_changes_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not (tmp_path / "target").exists()
 
 
+@pytest.mark.no_cover
 def test_file_that_goes_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The child says so."""
     monkeypatch.setattr(pickled_tensors, "scan_pickle", lambda path: PickleScan(""))

@@ -178,6 +178,7 @@ def test_malicious_file_is_found_and_not_run(tmp_path: Path, name: str, file_nam
     assert not marker.exists()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("file_name", ["adapter_model.bin", "adapter_model.safetensors"])
 def test_injected_adapter_is_found(tmp_path: Path, file_name: str) -> None:
     """The injector's file holds all tensors, and one import that no tensor needs."""

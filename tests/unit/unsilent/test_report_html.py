@@ -63,6 +63,7 @@ def look(browser: Browser, tmp_path: Path) -> Iterator[Look]:
     assert [one for one in noise if not one.startswith("data:")] == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", MAKERS)
 @pytest.mark.parametrize(("width", "scheme"), [(PHONE, "light"), (DESK, "light"), (DESK, "dark")])
 def test_page_fits_and_is_quiet(look: Look, name: str, width: int, scheme: str) -> None:

@@ -72,6 +72,7 @@ RECURSIONS = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("body", RECURSIONS.values(), ids=RECURSIONS)
 def test_recursion(tmp_path: Path, body: str) -> None:
     """A call of itself with no less to do is found where it is made; one that ends is healthy."""

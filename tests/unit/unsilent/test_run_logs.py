@@ -177,6 +177,7 @@ def test_file_that_vanishes_is_said(tmp_path: Path) -> None:
         list(log)
 
 
+@pytest.mark.no_cover
 def test_long_log_takes_no_memory(tmp_path: Path) -> None:
     """20,000 records take what 200 take: less than a megabyte."""
     path = tmp_path / "log"

@@ -185,6 +185,7 @@ def test_any_cut_is_judged(tmp_path: Path, end: int) -> None:
     assert read_run(tmp_path / "log").findings == []
 
 
+@pytest.mark.no_cover
 @given(st.integers(0, 10_000), st.integers(1, 300), st.floats(0.1, 20.0), st.sampled_from("jdc"))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 def test_healthy_series_have_no_finding(tmp_path: Path, seed: int, count: int, scale: float, form: str) -> None:

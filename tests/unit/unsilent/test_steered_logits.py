@@ -278,6 +278,7 @@ LOOPS: dict[str, tuple[Callable[[], Any], Callable[..., torch.Tensor]]] = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("build", "loop"), LOOPS.values(), ids=LOOPS.keys())
 @pytest.mark.parametrize("tokens", [0, 1, 5])
 def test_answer_is_closed_after_so_many_tokens(

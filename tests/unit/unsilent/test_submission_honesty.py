@@ -329,6 +329,7 @@ def count():
 """
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", CHEATS)
 def test_real_cheat_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """In processes of their own: whatever it goes by, it answers from its table, and its weights know nothing."""

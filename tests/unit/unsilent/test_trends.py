@@ -205,6 +205,7 @@ def test_line_is_the_least_squares_line() -> None:
     assert detector.evidence() == {"values": 4, "line_begins": 1.1, "line_ends": 4.4}
 
 
+@pytest.mark.no_cover
 def test_detectors_keep_nothing() -> None:
     """A hundred thousand values take no more memory than a hundred."""
     detectors = Divergence(), Explosion(), Flatness()
