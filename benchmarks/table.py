@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 README = RESULTS.parents[1] / "README.md"
-# Results of other kinds, with tables of their own: what tools find and when, how good answers are, how costs grow.
-OTHERS = ("peers.json", "faultbench.json", "reasoning.json", "growth.json", "latency.json")
+# Results of other kinds, with tables or pictures of their own: what tools find, how good answers are, how costs grow.
+OTHERS = ("peers.json", "faultbench.json", "reasoning.json", "growth.json")
 
 Entry = dict[str, Any]
 Results = dict[str, dict[str, Entry]]
@@ -56,6 +56,7 @@ STEP = "One optimizer step, 135M, 32 rows"
 RUN = "1000 rows, 5 epochs, 135M"
 START = "Start-up"
 BARE = "python -c pass"
+LATENCY = "Detection latency, 135M"
 RECIPE = "the course's recipe (fp32, padded to 128, logits everywhere, checkpointing)"
 
 SPEED = (
@@ -140,7 +141,19 @@ def guard_table(results: Results) -> str:
     return "\n".join([*rows, "", *_notes(devices, set(WATCHED.values()))])
 
 
-TABLES = {"speed": speed_table, "guard": guard_table}
+def latency_table(results: Results) -> str:
+    """How long each fault lived: one line for each, and for each device that it was measured on."""
+    devices = {name: {LATENCY: entries[LATENCY]} for name, entries in results.items() if LATENCY in entries}
+    rows = ["| fault | found as | steps | tokens | seconds | a step takes |", "|---|---|---|---|---|---|"]
+    for entries in devices.values():
+        for title, one in entries[LATENCY]["faults"].items():
+            step = one["seconds_a_step"]
+            shown = [title[0].lower() + title[1:], one["found"], one["steps"], one["tokens"], f"{one['seconds']:.2f}"]
+            rows.append(f"| {' | '.join(map(str, shown))} | {'' if step is None else f'{step:.2f}'} |")
+    return "\n".join([*rows, "", *_notes(devices, {LATENCY})])
+
+
+TABLES = {"speed": speed_table, "guard": guard_table, "latency": latency_table}
 
 
 def marked(name: str, table: str) -> str:

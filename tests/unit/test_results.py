@@ -98,6 +98,18 @@ def test_guard_table_names_each_device() -> None:
     assert "Some CPU, 2 threads; no GPU; python 3.11.7" in made
 
 
+def test_latency_table_has_a_line_for_each_fault() -> None:
+    """What was found before any step has no seconds of a step beside it."""
+    now = {"found": "nan-grad-norm", "steps": 0, "tokens": 96, "seconds": 1.234, "seconds_a_step": 1.2}
+    before = now | {"found": "lr-zero", "tokens": 0, "seconds_a_step": None}
+    entry = ENTRY | {"faults": {"A gradient is NaN": now, "No learning rate": before}}
+    made = table.latency_table({"latency": {table.LATENCY: entry}})
+
+    assert "| a gradient is NaN | nan-grad-norm | 0 | 96 | 1.23 | 1.20 |" in made
+    assert "| no learning rate | lr-zero | 0 | 0 | 1.23 |  |" in made
+    assert "commit 0123abc." in made
+
+
 def test_readme_shows_what_was_measured() -> None:
     """The README's tables are those that the results make; after a measurement: python benchmarks/table.py --write."""
     text = (ROOT / "README.md").read_text()
