@@ -149,9 +149,15 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Mypy, strict, on code, tests and this file."""
-    install(session, "typing")
-    session.run("mypy")
+    """Mypy, strict, on code, tests and this file; against the packages of the tests, where those are installed."""
+    tests = Path(session.virtualenv.location).with_name("tests")
+    if (tests / STAMP).is_file():
+        install(session, "typing")
+        python = tests / Path(session.virtualenv.bin).name / "python"
+        session.run("mypy", "--python-executable", str(python))
+    else:
+        install(session, "typing", "test")
+        session.run("mypy")
 
 
 @nox.session

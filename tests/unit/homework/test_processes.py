@@ -328,7 +328,6 @@ def test_error_that_cannot_be_sent_ends_all(ranked: dict[str, list[dict[str, Any
     assert second == {"kind": "RuntimeError", "words": f"ProgramEnded: {first['words']}"}
 
 
-@pytest.mark.no_cover
 @pytest.mark.slow
 @pytest.mark.processes
 @pytest.mark.parametrize("launcher", [support.TORCHRUN, support.ACCELERATE], ids=["torchrun", "accelerate"])

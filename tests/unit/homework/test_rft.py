@@ -126,8 +126,10 @@ def test_killed_training_leaves_the_earlier_adapter(
             os.kill(os.getpid(), signal.SIGKILL)
 
         monkeypatch.setattr("homework.trainer_settings.StepLines.on_log", die)
-        run(monkeypatch, "train", "--output_dir", "out/", "--overwrite", "--seed", "7", *OPTIONS)
+        status = run(monkeypatch, "train", "--output_dir", "out/", "--overwrite", "--seed", "7", *OPTIONS)
+        Path("said").write_text(f"{status}: {capsys.readouterr()}")
         os._exit(0)
 
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert ended == -signal.SIGKILL, Path("said").read_text()
     assert rft.load("out/").answer(*questions) == before
