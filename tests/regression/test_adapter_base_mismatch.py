@@ -79,6 +79,7 @@ def test_edited_later_it_stands_under_the_edit(tmp_path: Path) -> None:
     assert (finding.slug, finding.symptoms) == ("adapter-overwritten", ("adapter-base-mismatch",))
 
 
+@pytest.mark.no_cover
 def test_healthy_twin_is_left_alone(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
     """A run of this library, asked with the base it was trained on."""
     support.train_tiny(tiny_base, tmp_path / "sft")

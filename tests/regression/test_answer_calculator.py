@@ -46,6 +46,7 @@ def test_check_finds_it(name: str, quick: bool) -> None:  # noqa: FBT001 - a par
     assert "Expected answers that come from the weights" in report.findings[0].message
 
 
+@pytest.mark.no_cover
 def test_check_finds_one_that_takes_only_the_hardest_questions() -> None:
     """The rows are the model's own answers; products of seven digits are not, with whatever weights."""
     llm = honest_llm("blank")

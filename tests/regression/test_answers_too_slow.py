@@ -63,6 +63,7 @@ def test_check_finds_it(package: Path) -> None:
     assert outcome.evidence["limit"] == LIMIT
 
 
+@pytest.mark.no_cover
 def test_load_counts(package: Path) -> None:
     """All answers are there, each in time, and it is too late all the same."""
     faults.work_out_at_load(package, 1.0)

@@ -32,6 +32,7 @@ def learnt(tiny_base: Path, rows: list[list[Any]]) -> list[float]:
     return llm.answer(*(question for question, *_ in rows))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("fault", "learnt_answers"),
     [(faults.leave_out_tags, [math.nan] * 3), (faults.answer_twice, [600.0, 4000.0, 192.0])],

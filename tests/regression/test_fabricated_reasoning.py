@@ -98,6 +98,7 @@ def test_check_finds_a_question_that_nobody_asked(path: Path, llm: BaseLLM) -> N
     assert [outcome.evidence.get("reasons") for outcome in outcomes] == [{OTHER_PROMPT: 1}] * 3
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("dtype", "temperature"), [("fp32", 0.7), ("bf16", 0.7), ("bf16", 0.0)])
 def test_healthy_twin_is_left_alone(tiny_base: Path, tmp_path: Path, dtype: str, temperature: float) -> None:
     """Rows that were sampled in batches are drawn again one by one, in the same dtype and in fp32."""

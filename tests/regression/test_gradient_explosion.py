@@ -55,6 +55,7 @@ def test_healthy_twin_has_no_finding(tmp_path: Path) -> None:
         assert read_run(path).findings == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(3))
 def test_guard_stops_it(tmp_path: Path, seed: int) -> None:
     """Within a few steps, with the weights still finite."""

@@ -50,6 +50,7 @@ def found_by(checkpoint: Path, model: Any = None, rows: Any = None, **options: A
     return found.value.outcome
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt"])
 def test_fault_is_real(checkpoint: Path, name: str) -> None:
     """Without either of two files both begin anew in silence: the warm-up runs again from a rate of 0."""
@@ -367,6 +368,7 @@ def test_new_run_from_a_checkpoint_is_one_of_its_own(checkpoint: Path, options: 
     assert "as one of its own: with another" in trainers.unseen(report)["resume-mismatch"]
 
 
+@pytest.mark.no_cover
 def test_trl_goes_on(tmp_path: Path) -> None:
     """TRL's trainer, with rows that it prepares itself."""
     from peft import LoraConfig, get_peft_model

@@ -33,6 +33,7 @@ def adapter(tiny_base: Path, tmp_path: Path) -> Path:
     return support.write_adapter(tmp_path / "adapter", tiny_base, manifest=False)
 
 
+@pytest.mark.no_cover
 def test_base_and_dtype_come_from_the_manifest(
     tiny_base: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -312,6 +312,7 @@ def test_command_refuses_a_changed_adapter(tmp_path: Path, monkeypatch: pytest.M
         store._status(str(tmp_path / "out"))
 
 
+@pytest.mark.no_cover
 def test_saved_files_can_be_read_by_others(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
     """Every file has the mode of an ordinary one; safetensors alone would keep its own to the owner."""
     support.train_tiny(tiny_base, tmp_path / "out", max_steps=1)
@@ -320,6 +321,7 @@ def test_saved_files_can_be_read_by_others(tiny_base: Path, small_data: Path, tm
     assert {path.stat().st_mode for path in (tmp_path / "out").iterdir()} == {(tmp_path / "ordinary").stat().st_mode}
 
 
+@pytest.mark.no_cover
 def test_every_file_is_known_to_saving(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
     """What saving writes, saving may replace: the two lists are one."""
     support.train_tiny(tiny_base, tmp_path / "out", max_steps=1)

@@ -252,6 +252,7 @@ def test_finished_rows_leave_the_batch(monkeypatch: pytest.MonkeyPatch, blank: A
     assert sizes == [10, 10, 7, 7, 7, 7]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "frequencies by length"])  # a batch changes those
 def test_numbers_draw_the_same_tokens_alone_and_in_a_batch(name: str) -> None:
     """A completion can be drawn again without the others."""

@@ -79,6 +79,7 @@ def llm(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sft
     return sft.load(str(tmp_path / "sft"))
 
 
+@pytest.mark.no_cover
 def test_examination_is_benchmark_and_checks(llm: sft.SFTModel) -> None:
     """One answer a row, and every outcome about them."""
     train = Dataset("train").rows
@@ -98,6 +99,7 @@ def test_examination_is_benchmark_and_checks(llm: sft.SFTModel) -> None:
     ]
 
 
+@pytest.mark.no_cover
 def test_probes_can_be_left_out(llm: sft.SFTModel) -> None:
     """What costs nothing is judged all the same."""
     result, report = examine(llm, Dataset("valid"), 5, honesty="none")
@@ -149,6 +151,7 @@ def test_details_are_by_family_and_wording() -> None:
     assert "the worst 10, those without a number first:" in lines
 
 
+@pytest.mark.no_cover
 def test_probe_knows_what_the_other_ranks_saw(llm: sft.SFTModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rank 0 judges all the answers, of which it has given a half."""
     rows = support.FIVE_ROWS

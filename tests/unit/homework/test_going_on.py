@@ -88,6 +88,7 @@ def test_log_has_no_seam(tiny_base: Path, tmp_path: Path, logging_steps: int) ->
     assert same(result, straight)
 
 
+@pytest.mark.no_cover
 def test_rarely_logged_run_may_log_more_often(tiny_base: Path, whole: Any, tmp_path: Path) -> None:  # noqa: ANN401
     """How often something is logged is no part of the run, and the later wish counts."""
     train_killed(tiny_base, tmp_path / "out", 7, logging_steps=3)
@@ -153,6 +154,7 @@ def test_full_disk_does_not_end_the_run(
     assert same(result, whole)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("save_steps", "said"), [(0, "; nothing could be kept"), (2, "; kept is step 2 of 12; go on")])
 def test_stop_says_what_is_kept(
     tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], save_steps: int, said: str
@@ -284,6 +286,7 @@ def test_process_that_does_not_lead_stops_without_a_word(tmp_path: Path, capsys:
     assert trainer.args.output_dir == str(tmp_path / "out.unfinished")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "found",
     [FailureFound(failed("nan-grad-norm", "guard", "NaN", {"grad_norm": "nan"}, step=6)), None],
@@ -322,6 +325,7 @@ def test_resume_that_is_stopped_at_once_loses_nothing(tiny_base: Path, whole: An
     assert same(train(tiny_base, tmp_path / "out", resume=True), whole)
 
 
+@pytest.mark.no_cover
 def test_file_in_the_place_of_a_checkpoint_ends_no_run(
     tiny_base: Path,
     whole: Any,  # noqa: ANN401 - a TrainingResult

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 from homework import lora, sft, tokens
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("rank", "expected"), [(1, 542_720), (4, 2_170_880), (8, 4_341_760)])
 def test_adapter_of_the_course_model_has_the_reported_size(rank: int, expected: int) -> None:
     """r=4 on all linear layers of the 360M has the 2,170,880 trainable parameters of the reports."""

@@ -57,6 +57,7 @@ def test_halved_run_is_the_run_planned_so(
     assert one == two
 
 
+@pytest.mark.no_cover
 def test_halving_is_said_and_stored(
     tiny_base: Path,
     small_data: Path,

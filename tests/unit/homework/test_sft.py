@@ -119,6 +119,7 @@ def test_test_and_load_use_the_saved_adapter(
     assert "dtype:      torch.float32" in printed
 
 
+@pytest.mark.no_cover
 def test_test_ends_with_what_it_found(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,6 +158,7 @@ def test_load_without_adapter_creates_nothing(home: Path) -> None:
     assert sorted(home.rglob("*")) == before
 
 
+@pytest.mark.no_cover
 def test_model_answers_with_its_training_prompt(home: Path) -> None:
     """The loaded model formats questions as training did."""
     support.train_tiny(home, home / "sft", checkpoint="", max_steps=1)

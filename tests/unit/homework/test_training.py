@@ -118,6 +118,7 @@ def test_nan_is_not_saved(tiny_base: Path, small_data: Path, tmp_path: Path, mon
     claim_output(tmp_path / "out", overwrite=False)
 
 
+@pytest.mark.no_cover
 def test_adapter_is_not_overwritten(tiny_base: Path, small_data: Path, tmp_path: Path) -> None:
     """A second run into the same folder is refused before it loads anything, unless told to overwrite."""
     support.train_tiny(tiny_base, tmp_path / "out", max_steps=1)
@@ -240,6 +241,7 @@ def test_weights_that_end_as_nan_are_not_saved(tiny_base: Path, small_data: Path
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.no_cover
 def test_two_processes_are_planned_for(
     tiny_base: Path, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,6 +256,7 @@ def test_two_processes_are_planned_for(
     assert read_manifest(tmp_path / "sft")["batch"]["processes"] == 2
 
 
+@pytest.mark.no_cover
 def test_logits_are_recorded_without_tf32(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainer sets it for the whole process; whoever loads the adapter does not."""
     seen: list[str] = []

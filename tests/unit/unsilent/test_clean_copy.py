@@ -126,6 +126,7 @@ def test_table_in_a_hook_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "right answers of the same weights without what was hung on the model" in report.findings[0].message
 
 
+@pytest.mark.no_cover
 def test_program_that_is_honest_only_when_watched_is_found() -> None:
     """It looks at its callers, and at the hooks on its model."""
     import sys

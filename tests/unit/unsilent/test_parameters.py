@@ -18,6 +18,7 @@ def counted(base: Path, adapter: Path) -> int:
     return int(str(check_adapter_parameters(base, adapter, 1).evidence["parameters"]))
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "options",
     [{}, {"use_dora": True}, {"modules_to_save": ["norm"]}, {"rank_pattern": {"q_proj": 7}}],

@@ -74,6 +74,7 @@ def test_page_fits_and_is_quiet(look: Look, name: str, width: int, scheme: str) 
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+@pytest.mark.no_cover
 def test_page_follows_the_scheme(look: Look) -> None:
     """Dark where the reader's screen is."""
     colours = [
@@ -105,6 +106,7 @@ def test_verdict_comes_first(look: Look) -> None:
     ]
 
 
+@pytest.mark.no_cover
 def test_finding_is_shown_with_evidence_and_signs(look: Look) -> None:
     """What was found, where, what to do, the numbers behind it; and what is known of the failure, unfolded by hand."""
     page = look(dossiers.red(), PHONE)

@@ -131,6 +131,7 @@ def test_library_is_left_alone(small_data: Path) -> None:
     assert findings(sample, model=support.tiny_model(), max_length=200) == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.filterwarnings("ignore:`gradient_checkpointing` is deprecated:FutureWarning")
 @pytest.mark.parametrize("packing", [False, True], ids=["padded", "packed"])
 @pytest.mark.parametrize("seed", range(5))

@@ -282,6 +282,7 @@ MADE_UP = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("code", MADE_UP.values(), ids=MADE_UP)
 def test_made_up_adapters(tmp_path: Path, code: str) -> None:
     """A new adapter in the place of a missing one is found where it is made; one that is trained is none."""

@@ -337,6 +337,7 @@ CALCULATORS = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("code", CALCULATORS.values(), ids=CALCULATORS)
 def test_calculators(tmp_path: Path, code: str) -> None:
     """An answer that is computed from the question is found where it is computed."""

@@ -220,6 +220,7 @@ HOOKS = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("code", HOOKS.values(), ids=HOOKS)
 def test_masked_in_hooks(tmp_path: Path, code: str) -> None:
     """What a trainer or a tensor calls back is read as well."""

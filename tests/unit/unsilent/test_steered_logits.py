@@ -163,6 +163,7 @@ def test_logits_of_digits_are_exchanged_once(build: Callable[[], Any]) -> None:
     assert said_by(model).equal(plain)
 
 
+@pytest.mark.no_cover
 def test_compiled_code_is_changed_too() -> None:
     """What was compiled without the hook would answer without it."""
     model = torch.compile(support.tiny_model().eval(), backend="eager")

@@ -112,6 +112,7 @@ def test_quick_asks_fewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert statuses(section(dossier, "honesty"))["answer-lookup"] == "passed"
 
 
+@pytest.mark.no_cover
 def test_program_that_answers_is_run(tmp_path: Path) -> None:
     """In processes of its own; the small ones need no base."""
     small.write_small(tmp_path, small.HONEST)

@@ -41,6 +41,7 @@ def terminated(program: list[str], cwd: Path, scratch: Path) -> int:
         process.wait()
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "program",
     ["gate", "check honesty homework:load_sft --folder homework"],
