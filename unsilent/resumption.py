@@ -232,8 +232,12 @@ def _compare_schedule(run: Resumed, found: Findings) -> None:
             "a run that had ended goes on: its schedule is stretched, and the learning rate leaps from "
             f"{off[0][1]:.3g} to {off[0][0]:.3g}"
         )
+    elif off and old_length and run.max_steps and old_length != run.max_steps:
+        effect = f"the schedule is stretched, or cut: the learning rate leaps from {off[0][1]:.3g} to {off[0][0]:.3g}"
+        found.differences.append(Difference("max_steps", old_length, run.max_steps, effect))
     elif off:
-        effect = "the schedule is another: max_steps, epochs, warm-up or its kind have changed"
+        effect = "the schedule is another: its kind or its warm-up has changed"
+        effect += "" if old_length and run.max_steps else ", or max_steps"
         found.differences.append(Difference("learning rate at this step", off[0][1], off[0][0], effect))
     elif old_length and old_length != run.max_steps and not ended:
         ahead = range(count, max(run.max_steps, count + 1), max(1, (run.max_steps - count) // PROBES))
