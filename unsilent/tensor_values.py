@@ -111,14 +111,18 @@ def update_norm(lora_a: Tensor, lora_b: Tensor, rank: int, scale: float) -> floa
 def _gram(bits: NDArray[Any], dtype: str) -> NDArray[np.float64]:
     """``X @ X^T`` for each of the matrices (n, rank, length), a piece of their length at a time."""
     total = np.zeros((bits.shape[0], bits.shape[1], bits.shape[1]))
-    step = max(1, MATRIX // (bits.shape[0] * bits.shape[1]))
-    for begin in range(0, bits.shape[2], step):
-        piece = NUMBERS[dtype](np.ascontiguousarray(bits[:, :, begin : begin + step]))
-        product = piece @ piece.transpose(0, 2, 1)
-        if not np.isfinite(product).all():  # squares may be too large for float32
-            piece = piece.astype(np.float64)
-            product = piece @ piece.transpose(0, 2, 1)
-        total += product
+    step = max(1, MATRIX // bits.shape[1])
+    for number, matrix in enumerate(bits):
+        for begin in range(0, bits.shape[2], step):
+            piece = matrix[:, begin : begin + step]
+            if bits.itemsize not in piece.strides:  # BLAS takes rows or columns that lie together, transposed or not
+                piece = np.ascontiguousarray(piece)
+            piece = NUMBERS[dtype](piece)
+            product = piece @ piece.T
+            if not np.isfinite(product).all():  # squares may be too large for float32
+                piece = piece.astype(np.float64)
+                product = piece @ piece.T
+            total[number] += product
     return total
 
 
