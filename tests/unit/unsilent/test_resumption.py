@@ -134,6 +134,14 @@ def test_stretched_schedule_is_found() -> None:
     assert named(check_resumption(stretched(stopped(), 16))) == ["learning rate at this step"]
 
 
+def test_stretched_schedule_is_named_by_its_length() -> None:
+    """Where the checkpoint says how long the run was to be."""
+    outcome = check_resumption(stretched(stopped(), 16, before={"max_steps": 8}))
+
+    assert named(outcome) == ["max_steps"]
+    assert "the learning rate leaps from 0.05 to 0.075" in outcome.message
+
+
 @pytest.mark.parametrize("before", [{"max_steps": 4}, {}], ids=["it says so", "its rate is 0"])
 def test_finished_run_is_stretched_on_purpose(before: dict[str, Any]) -> None:
     """The rate leaps; that is said."""
