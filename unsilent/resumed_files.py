@@ -2,8 +2,8 @@
 
 What Trainer does in silence, transformers 5.23: without ``optimizer.pt`` or without ``scheduler.pt`` it restores
 neither, and the warm-up begins again; without ``rng_state.pth`` dropout is another; an adapter is loaded under the
-configuration of the model, whatever ``adapter_config.json`` says. No pickle is opened here: ``training_args.bin`` is
-one, and the ``.pt`` files are only looked for.
+configuration of the model, whatever ``adapter_config.json`` says. No pickle is opened here: the ``.pt`` files are only
+looked for, and ``kept_arguments`` knows how to read ``training_args.bin``.
 """
 
 from __future__ import annotations

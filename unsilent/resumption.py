@@ -4,16 +4,16 @@
     trainer.train(resume_from_checkpoint=True)      # the guard looks before the first step
 
 Trainer restores what it finds and says nothing of the rest; what was changed between two calls it takes as it comes, or
-ignores it. What can be told without help is told from the optimizer, the schedule and the place in the data; the rest
-by comparing with what a guard has kept in the checkpoint, see ``run_identity``. A loop of one's own calls
-``check_resumption`` with what it has. Nothing is repaired: what to do depends on what was meant.
+ignores it. What can be told without help is told from the optimizer, the schedule, the place in the data and the
+arguments that Trainer has left in the checkpoint; the rest by comparing with what a guard has kept there, see
+``run_identity``. A loop of one's own calls ``check_resumption`` with what it has. Nothing is repaired: what to do
+depends on what was meant.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .outcome import failed, passed, skipped
 from .resumed_files import (
@@ -25,11 +25,10 @@ from .resumed_files import (
     read_state,
     unfinished_twin,
 )
-from .run_identity import differences, fingerprint_moments, fingerprint_trained
+from .resumed_records import compare_record
+from .resumed_run import Findings, Resumed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .failures import Stage
     from .outcome import Outcome
 
@@ -42,77 +41,8 @@ PROBES = 20  # of the steps to come, to see whether a schedule depends on the le
 # Optimizers that keep something for each weight, by a part of their name; those with a step count say how many it took.
 STATEFUL = ("adam", "adafactor", "rmsprop", "adagrad", "lion", "lamb")
 
-IGNORED = "Trainer restores the old one and ignores this one"
 PLACE = ("rows", "rows_per_step", "steps_per_epoch")  # with these the same, a step is the same place in the data
 OF_THE_RUN = ("rows", "rows_hash", "seed", "max_steps")  # what one that begins anew by mistake has in common
-EFFECTS: Mapping[str, str] = {
-    "seed": "rows come in another order: some are seen twice, others never",
-    "data_seed": "rows come in another order: some are seen twice, others never",
-    "rows": "steps skip other rows than were seen",
-    "rows_hash": "these are other rows",
-    "rows_per_step": "steps skip other rows than were seen, and each step weighs otherwise",
-    "base": "the adapter was trained on other weights",
-    "base_dtype": "the base computes in another precision",
-    "trained": "the optimizer's state belongs to other weights",
-    "precision": "the forward pass computes in another precision",
-    "learning_rate": IGNORED,
-    "schedule": "the learning rate leaves the line it was on",
-    "optimizer": "what it has learnt of the gradients means something else",
-    "collator": "batches are made otherwise of the same rows",
-    "collated": "the same rows make another batch: other tokens, or other labels",
-    "sampler": "rows come in another order: some are seen twice, others never",
-    "train_sampling_strategy": "rows come in another order: some are seen twice, others never",
-    "neftune_noise_alpha": "the embeddings get another noise",
-    "label_smoothing_factor": "the loss is another",
-    "loss_type": "the loss is another",
-    "max_grad_norm": "gradients are clipped otherwise",
-    "weight_decay": IGNORED,
-    "adam_beta1": IGNORED,
-    "adam_beta2": IGNORED,
-    "adam_epsilon": IGNORED,
-}
-
-
-@dataclass(frozen=True)
-class Resumed:
-    """What is known of a run before its first step; None or empty where something is not.
-
-    Attributes:
-        model: What is trained.
-        global_step: Optimizer steps that were taken; 0 at the beginning of a run.
-        optimizer: With the state that was restored, or not.
-        scheduler: Likewise.
-        scaled: A gradient scaler skips steps on purpose: optimizer and schedule then count fewer.
-        arguments: ``TrainingArguments``, or anything with some of their names.
-        epoch: Epochs that were done, as the run that stopped had counted them.
-        steps_per_epoch: Optimizer steps of an epoch, and micro-batches of an epoch, as they are now.
-        max_steps: Of the whole run.
-        checkpoint: The folder that it goes on from.
-        before: What a guard kept of the run that stopped: ``run_identity.describe_run`` of that time.
-        now: The same of this one.
-    """
-
-    model: Any
-    global_step: int
-    optimizer: Any = None
-    scheduler: Any = None
-    scaled: bool = False
-    arguments: Any = None
-    epoch: float | None = None
-    steps_per_epoch: tuple[int, int] | None = None
-    max_steps: int = 0
-    checkpoint: Path | None = None
-    before: Mapping[str, Any] = field(default_factory=dict)
-    now: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Findings:
-    """What the parts of the check found: differences, what could not be told and why, and what is no mistake."""
-
-    differences: list[Difference] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-    noticed: list[str] = field(default_factory=list)
 
 
 def check_resumption(run: Resumed) -> Outcome:
@@ -132,7 +62,7 @@ def check_resumption(run: Resumed) -> Outcome:
     _compare_schedule(run, found)
     _compare_place(run, found)
     _compare_checkpoint(run, found)
-    _compare_record(run, found)
+    compare_record(run, found)
     said = "; ".join([*found.noticed, *(f"not compared: {reason}" for reason in found.unknown)])
     if not found.differences:
         return passed(SLUG, STAGE, said)
@@ -308,38 +238,3 @@ def _compare_checkpoint(run: Resumed, found: Findings) -> None:
     found.differences += missing_files(run.checkpoint, run.arguments)
     found.differences += changed_settings(run.checkpoint, run.now)
     found.differences += changed_weights(run.checkpoint, run.model)
-
-
-def _compare_record(run: Resumed, found: Findings) -> None:
-    """What a guard kept, against what there is."""
-    before = run.before
-    if not before:
-        found.unknown.append("seeds, rows, base and precision, as no guard watched the run that stopped")
-        return
-    seen = {one.what for one in found.differences}
-    changed = differences(before, run.now)
-    if "collated" in before.keys() & run.now.keys() and "collated" not in changed:
-        changed.pop("collator", None)  # by whatever name: it makes the same batch
-    if "rows_hash" in changed:
-        changed.pop("collated", None)  # other rows make other batches
-    for name, (was, is_now) in changed.items():
-        if name in EFFECTS or (name.startswith("adapter.") and name not in seen):
-            effect = EFFECTS.get(name, "the weights that were learnt now count otherwise")
-            found.differences.append(Difference(name, was, is_now, effect))
-    if before.get("weights_step") == run.global_step:
-        _compare_hashes(run, found)
-
-
-def _compare_hashes(run: Resumed, found: Findings) -> None:
-    """Weights and moments against those that were saved at this very step; shards have no hash."""
-    before, seen = run.before, {one.what for one in found.differences}
-    if before.get("weights") and "adapter weights" not in seen:
-        weights = fingerprint_trained(run.model)
-        if weights not in (None, before["weights"]):
-            effect = "the weights are those of another step, or of another run"
-            found.differences.append(Difference("trained weights", before["weights"], weights, effect))
-    if before.get("moments") and not seen & {"state of the optimizer", "steps of the optimizer"}:
-        moments = fingerprint_moments(run.optimizer)
-        if moments not in (None, before["moments"]):
-            effect = "its state is that of another step, or of another run"
-            found.differences.append(Difference("moments of the optimizer", before["moments"], moments, effect))

@@ -61,10 +61,8 @@ def describe_run(  # noqa: PLR0913 - what a run is made of
     """
     inner = unwrapped(model)
     frozen = {name: weight for name, weight in inner.named_parameters() if not weight.requires_grad}
-    seed, data_seed = getattr(arguments, "seed", None), getattr(arguments, "data_seed", None)
     found: dict[str, object] = {
-        "seed": seed,
-        "data_seed": seed if data_seed is None else data_seed,  # as Trainer takes it
+        **describe_arguments(arguments),
         **describe_rows(dataset, collate),
         "collator": name_of(collate) if collate is not None else None,
         "sampler": type(sampler).__name__ if sampler is not None else None,
@@ -74,12 +72,22 @@ def describe_run(  # noqa: PLR0913 - what a run is made of
         "base_dtype": _dtype(frozen.values()),
         "trained": sum(weight.numel() for weight in inner.parameters() if weight.requires_grad),
         "adapter": adapter_settings(_config(inner)),
+        "optimizer": type(getattr(optimizer, "optimizer", optimizer)).__name__ if optimizer is not None else None,
+        "max_steps": max_steps or None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def describe_arguments(arguments: Any) -> dict[str, object]:  # noqa: ANN401 - anything with some names of TrainingArguments
+    """What of a run its arguments decide; what is not known is left out."""
+    seed, data_seed = getattr(arguments, "seed", None), getattr(arguments, "data_seed", None)
+    found: dict[str, object] = {
+        "seed": seed,
+        "data_seed": seed if data_seed is None else data_seed,  # as Trainer takes it
         "precision": _precision(arguments),
         "learning_rate": getattr(arguments, "learning_rate", None),
         "schedule": _word(getattr(arguments, "lr_scheduler_type", None)),
-        "optimizer": type(getattr(optimizer, "optimizer", optimizer)).__name__ if optimizer is not None else None,
         **{name: _option(getattr(arguments, name)) for name in OPTIONS if hasattr(arguments, name)},
-        "max_steps": max_steps or None,
     }
     return {name: value for name, value in found.items() if value is not None}
 

@@ -78,7 +78,7 @@ def check_wiring(run: Run) -> list[Outcome]:
         check_lr(model, run.optimizer, run.scheduler, max_steps=run.max_steps),
         *check_rows(
             sample,
-            model=model,
+            model=None if getattr(run.arguments, "label_smoothing_factor", 0) else model,  # Trainer's own loss then
             max_length=getattr(run.arguments, "max_length", None),
             eos=_ends(run.tokenizer, model),
         ),

@@ -1,11 +1,13 @@
-"""Labels belong to the tokens beside them; the model shifts them by itself.
+"""Labels belong to the tokens beside them; the model shifts them by itself, and once.
 
 Labels that the data code has shifted already make the model learn the token after the next. The loss falls all the
-same, and generation skips every other token (transformers#44642).
+same, and generation skips every other token (transformers#44642). So it does where a model's forward shifts the labels
+and its loss function shifts them again (transformers#47394); one that never shifts learns to repeat its input.
 """
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 import support
 import torch
 import trainers
-from transformers import DataCollatorForSeq2Seq
+from transformers import DataCollatorForSeq2Seq, LlamaForCausalLM
 
 from homework.tokens import Collator
 from unsilent.rows import check_shift, read_sample
@@ -44,6 +46,35 @@ class PlainLoss(torch.nn.Module):
         """Compute the loss without a shift."""
         logits = self.inner(input_ids).logits
         return SimpleNamespace(logits=logits, loss=torch.nn.functional.cross_entropy(logits[0], labels[0]))
+
+
+class ShiftingTwice(LlamaForCausalLM):  # type: ignore[misc] # untyped base class
+    """Its forward moves the labels, and leaves the rest to a loss that moves them again."""
+
+    def forward(self, input_ids: Any = None, labels: Any = None, **options: Any) -> Any:  # noqa: ANN401
+        """Move them."""
+        if labels is not None:
+            labels = torch.nn.functional.pad(labels[:, 1:], (0, 1), value=-100)
+        return super().forward(input_ids=input_ids, labels=labels, **options)
+
+
+class Adding(LlamaForCausalLM):  # type: ignore[misc] # untyped base class
+    """Adds to its loss what no row has to do with, as a mixture of experts and AdaLoRA do."""
+
+    added = 0.0
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:  # noqa: ANN401
+        """Add it."""
+        output = super().forward(*inputs, **options)
+        output.loss = output.loss + self.added
+        return output
+
+
+def remade(kind: type[LlamaForCausalLM]) -> Any:  # noqa: ANN401
+    """The tiny model as another class."""
+    model = support.tiny_model()
+    model.__class__ = kind
+    return model
 
 
 def test_fault_is_real(tmp_path: Path) -> None:
@@ -87,6 +118,58 @@ def test_check_finds_labels_behind_their_tokens() -> None:
     rows = [{"input_ids": row["input_ids"], "labels": [-100, *row["input_ids"][:-1]]} for row in preshifted()]
 
     assert check_shift(read_sample(rows, COLLATE)).evidence.get("offset") == -1
+
+
+def test_model_that_shifts_twice_is_real(tmp_path: Path) -> None:
+    """With rows that are as they should be it says the token after the next as well."""
+    ids = support.tiny_tokenizer()("abcdefghijkl")["input_ids"]
+    model = remade(ShiftingTwice)
+    log = trainers.train_plainly(model, [{"input_ids": ids, "labels": ids}] * 4, COLLATE, tmp_path, max_steps=60)
+    said = model.eval()(torch.tensor([ids])).logits[0].argmax(-1).tolist()
+
+    assert log[-1]["loss"] < 0.1
+    assert said[:-2] == ids[2:]
+
+
+@pytest.mark.parametrize(
+    ("model", "shift", "learns"),
+    [(lambda: remade(ShiftingTwice), 2, "the token 2 ahead"), (PlainLoss, 0, "the token it is given")],
+    ids=["twice", "never"],
+)
+def test_check_finds_a_model_that_shifts_otherwise(model: Any, shift: int, learns: str) -> None:  # noqa: ANN401
+    """Its loss is its own logits' cross entropy, shifted by something else than one."""
+    outcome = check_shift(read_sample(trainers.tokenized_rows(), COLLATE), model())
+
+    assert (outcome.status, outcome.evidence.get("model_shift")) == ("failed", shift)
+    assert learns in outcome.message
+    assert type(model()).__qualname__ in outcome.message
+
+
+def test_guard_finds_a_model_that_shifts_twice(tmp_path: Path) -> None:
+    """Under an adapter, before the first step."""
+    found = trainers.caught(trainers.make_trainer(tmp_path, remade(ShiftingTwice)))
+
+    assert (found.outcome.slug, found.step) == ("labels-preshifted", 0)
+
+
+@pytest.mark.parametrize("added", [0.0, 1e-4, 1e-3, 0.02, 0.5, 3.0])
+def test_what_a_model_adds_to_its_loss_is_no_shift(added: float) -> None:
+    """It may look like one in a row, never in several."""
+    model = remade(Adding)
+    model.added = added
+
+    assert check_shift(read_sample(trainers.tokenized_rows(), COLLATE), model).status == "passed"
+
+
+def test_looking_leaves_the_model_as_it_was() -> None:
+    """Weights, gradients, mode and random state."""
+    model = support.tiny_model().train()
+    before, state = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    check_shift(read_sample(trainers.tokenized_rows(), COLLATE), model)
+
+    assert model.training
+    assert all(weight.grad is None and torch.equal(weight, before[name]) for name, weight in model.named_parameters())
+    assert torch.equal(state, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("collate", [COLLATE, Collator(2)], ids=["transformers'", "homework's"])

@@ -101,15 +101,30 @@ def test_guard_finds_a_changed_option(checkpoint: Path, what: str) -> None:
     assert what in named
 
 
-@pytest.mark.no_cover
-@pytest.mark.parametrize(
-    "what", ["rows_per_step", "schedule", "max_steps", "ignore_data_skip"], ids=lambda what: f"without a record: {what}"
-)
-def test_guard_finds_it_in_an_unwatched_run(tmp_path: Path, what: str) -> None:
-    """What the optimizer, the schedule and the place in the data tell without help."""
-    finding = found_by(trainers.stop_halfway(tmp_path, watched=False), **faults.change_between_runs(what))
+@pytest.fixture(scope="module")
+def unwatched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoint of the middle of a run that no guard has watched."""
+    return trainers.stop_halfway(tmp_path_factory.mktemp("unwatched"), watched=False)
 
-    assert "as no guard watched the run that stopped" in str(finding.evidence["noticed"])
+
+@pytest.mark.parametrize("what", faults.BETWEEN_RUNS)
+def test_guard_finds_it_in_an_unwatched_run(unwatched: Path, tmp_path: Path, what: str) -> None:
+    """By the optimizer, the schedule, the place in the data, and the arguments that Trainer left in the checkpoint."""
+    checkpoint = Path(shutil.copytree(unwatched, tmp_path / "run" / unwatched.name))
+    finding = found_by(checkpoint, **faults.change_between_runs(what))
+
+    assert what in str(finding.evidence["differences"])
+    assert "rows and base, as no guard watched the run that stopped" in str(finding.evidence["noticed"])
+
+
+@pytest.mark.parametrize("what", ["rows_per_step", "schedule", "max_steps", "ignore_data_skip"])
+def test_guard_finds_it_without_any_record(unwatched: Path, tmp_path: Path, what: str) -> None:
+    """What the optimizer, the schedule and the place in the data tell without help."""
+    checkpoint = Path(shutil.copytree(unwatched, tmp_path / "run" / unwatched.name))
+    faults.lose_file(checkpoint, "training_args.bin")
+    finding = found_by(checkpoint, **faults.change_between_runs(what))
+
+    assert "seeds, rows, base and precision, as no guard watched" in str(finding.evidence["noticed"])
 
 
 def test_guard_finds_other_rows(checkpoint: Path) -> None:
