@@ -33,12 +33,12 @@ class _Inert:
         self.state = state
 
 
-class _Reader(pickle._Unpickler):  # type: ignore[name-defined,misc] # noqa: SLF001 - in Python: its memo cannot be blown up
+class _Reader(pickle._Unpickler):  # noqa: SLF001 - in Python: its memo cannot be blown up
     """Knows no name but one."""
 
     # A buffer of any length can be asked for in nine bytes.
     dispatch: ClassVar[dict[int, Any]] = {
-        code: read for code, read in pickle._Unpickler.dispatch.items() if code != pickle.BYTEARRAY8[0]  # type: ignore[attr-defined] # noqa: SLF001
+        code: read for code, read in pickle._Unpickler.dispatch.items() if code != pickle.BYTEARRAY8[0]  # noqa: SLF001
     }  # fmt: skip
 
     def find_class(self, module: str, name: str) -> type[_Inert]:  # noqa: ARG002 - whatever it is

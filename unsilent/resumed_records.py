@@ -6,6 +6,7 @@ A guard's record names rows, base, adapter and the hashes of weights and moments
 
 from __future__ import annotations
 
+import functools
 import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from .resumed_files import Difference
 from .run_identity import describe_arguments, differences, fingerprint_moments, fingerprint_trained
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .resumed_run import Findings, Resumed
 
@@ -74,13 +75,17 @@ def _former_arguments(run: Resumed) -> Mapping[str, object]:
     if not kept:
         return {}
     found = describe_arguments(SimpleNamespace(**kept))
-    cut = ("per_device_train_batch_size", "gradient_accumulation_steps")
-    then = [kept.get(name) for name in cut]
-    is_now = [getattr(run.arguments, name, None) for name in cut]
     rows = run.now.get("rows_per_step")
-    if all(isinstance(number, int) and number > 0 for number in (*then, *is_now, rows)):
-        found["rows_per_step"] = rows * math.prod(then) // math.prod(is_now)  # with as many processes as there are now
+    then, is_now = _rows_at_once(kept.get), _rows_at_once(functools.partial(getattr, run.arguments))
+    if then and is_now and rows:
+        found["rows_per_step"] = rows * then // is_now  # with as many processes as there are now
     return found
+
+
+def _rows_at_once(read: Callable[[str, object], object]) -> int:
+    """Rows of a step in one process, as arguments have it; 0 where they do not say."""
+    cut = [read(name, None) for name in ("per_device_train_batch_size", "gradient_accumulation_steps")]
+    return math.prod(number for number in cut if isinstance(number, int)) if None not in cut else 0
 
 
 def _compare_hashes(run: Resumed, found: Findings) -> None:

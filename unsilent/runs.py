@@ -224,6 +224,8 @@ def _nan_masked(reading: Reading) -> Outcome:
     slug: Literal["nan-masked"] = "nan-masked"
     if reading.always("loss", "absent"):
         return skipped(slug, "runs", "no loss in the log")
+    if _has_died(reading):
+        return passed(slug, "runs", "no gradient passes, after norms that have leapt: saturated units, no mask")
     span = reading.repeated
     if span.count >= REPEATED and _is_mask(reading):
         value = span.records[0].loss
@@ -236,6 +238,12 @@ def _nan_masked(reading: Reading) -> Outcome:
         got = f"grad_norm exactly 0.0 in {dead.total} of {reading.count} records, beside a loss that is not 0"
         return _finding(slug, got, reading.at(dead.step), _around(dead, reading), "loss flat grad_norm 0.0")
     return passed(slug, "runs")
+
+
+def _has_died(reading: Reading) -> bool:
+    """Whether the norm leapt and then nothing passed, with a loss far above its start: the steps were too large."""
+    is_dead = bool(reading.dead_norms.total) and reading.recent[-1].grad_norm == 0
+    return is_dead and reading.explosion.has_leapt and reading.divergence.risen
 
 
 def _is_mask(reading: Reading) -> bool:
@@ -258,10 +266,12 @@ def _explosion(reading: Reading) -> Outcome:
     if not reading.number("grad_norm", "zero", "alive"):
         return skipped("gradient-explosion", "runs", "no finite grad_norm in the log")
     found, signs = reading.explosion, "grad_norm growing, exploding gradient"
-    if not found.exploded:
+    has_died = _has_died(reading)
+    if not found.exploded and not has_died:
         return passed("gradient-explosion", "runs")
     evidence = {**found.evidence(), "records": reading.count}
     got = f"growth from {evidence['start']:.3g} to {evidence['highest']:.3g}"
+    got += ", and from then on exactly 0.0: nothing passes any more" if has_died else ""
     return _finding("gradient-explosion", got, reading.at(found.began or 0), evidence, signs)
 
 

@@ -6,6 +6,7 @@ what such a run shows is ``loss-diverging``.
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,19 @@ def test_end_in_nan_is_its_symptom(line: str, tmp_path: Path) -> None:
 
     assert finding.slug == "gradient-explosion"
     assert {"nan-grad-norm", "zero-loss"} <= set(finding.symptoms)
+
+
+@pytest.mark.parametrize("digits", [4, 16], ids=["console", "state"])
+def test_log_of_a_leap_after_which_nothing_passes(digits: int, tmp_path: Path) -> None:
+    """Saturated units: norms of exactly 0.0 and a loss that stands still, which nobody has put there."""
+    numbers = [(0.00501177, 0.02401), (6.0221434, 333.8), *[(5.5570135116577, 0.0)] * 20]
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(json.dumps({"loss": float(f"{loss:.{digits}g}"), "grad_norm": norm}) + "\n"
+                           for loss, norm in numbers))  # fmt: skip
+    finding = support.only_finding(read_run(log))
+
+    assert finding.slug == "gradient-explosion"
+    assert "from then on exactly 0.0" in finding.message
 
 
 def test_guard_leaves_the_healthy_twin_alone(tmp_path: Path) -> None:

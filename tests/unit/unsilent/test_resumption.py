@@ -13,7 +13,8 @@ import support
 import torch
 
 from unsilent.outcome import Outcome
-from unsilent.resumption import Resumed, check_resumption
+from unsilent.resumed_run import Resumed
+from unsilent.resumption import check_resumption
 
 LIKE_TRAINER = SimpleNamespace(lr_scheduler_type="linear")  # steps the schedule after each step of the optimizer
 
