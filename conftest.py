@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -133,8 +134,10 @@ def _restore(states: dict[str, object]) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave the other folders unread when only regression tests are wanted: importing them takes seconds."""
-    only = config.option.markexpr == "regression" and not config.option.keyword
-    return True if only and collection_path in (ROOT / "tests" / "unit", ROOT / "tests" / "gpu") else None
+    only = re.fullmatch("regression( and not \\w+)*", config.option.markexpr) and not config.option.keyword
+    # what is inside of them: folders of ``testpaths`` themselves are asked for, and so never ignored
+    others = (ROOT / "tests" / "unit", ROOT / "tests" / "gpu")
+    return True if only and any(folder in collection_path.parents for folder in others) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,8 +23,14 @@ LIMIT = 60  # seconds; sixteen rows take milliseconds, a data set that fetches t
 LARGEST = 500_000_000  # bytes that are taken back
 
 
+class Here:
+    """Whether this process is such a child already: then nothing that it does is seen."""
+
+    is_child = False
+
+
 def in_child(work: Callable[[], T]) -> T | str:
-    """Call ``work`` in a forked process, or here where there is no forking.
+    """Call ``work`` in a forked process, or here where there is no forking, or this is one.
 
     Args:
         work: What it returns must be picklable; it should use the CPU alone.
@@ -32,7 +38,7 @@ def in_child(work: Callable[[], T]) -> T | str:
     Returns:
         What ``work`` returned, or a sentence that says why there is nothing.
     """
-    if not hasattr(os, "fork"):
+    if not hasattr(os, "fork") or Here.is_child:
         return work()
     reading, writing = os.pipe()
     sys.stdout.flush()
@@ -74,6 +80,7 @@ def _work_and_end(
 ) -> None:  # pragma: no cover - in the child, unseen
     """In the child: one thread, no output, and an end that runs nobody's clean-up."""
     try:
+        Here.is_child = True
         os.close(reading)
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)

@@ -22,6 +22,7 @@ from .monitor import WATCHED, OnFinding, StepMonitor
 from .outcome import Report, skipped
 from .ranks import SLUG, facts_of
 from .run_keeping import RunKeeper, find_checkpoint
+from .run_rows import look_at_rows
 from .wiring import Run, check_wiring
 
 if TYPE_CHECKING:
@@ -132,6 +133,10 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
         if self.wiring:
             loader = given.get("train_dataloader")
             loader = getattr(loader, "base_dataloader", loader)  # as accelerate wraps it
+            dataset, collate = (getattr(loader, name, None) for name in ("dataset", "collate_fn"))
+            tokenizer, sample, rows = given.get("processing_class"), None, None
+            if dataset is not None and collate is not None:
+                sample, rows = look_at_rows(dataset, collate, tokenizer)
             self._before = check_wiring(
                 Run(
                     model,
@@ -139,14 +144,15 @@ class TrainingGuard(TrainerCallback):  # type: ignore[misc] # transformers' base
                     scheduler,
                     scaler,
                     args,
-                    dataset=getattr(loader, "dataset", None),
-                    collate=getattr(loader, "collate_fn", None),
-                    tokenizer=given.get("processing_class"),
+                    dataset=dataset,
+                    collate=collate,
+                    tokenizer=tokenizer,
                     max_steps=state.max_steps,
+                    sample=sample,
                     has_own_loss=_has_own_loss(self._trainer),
                 )
             )
-            self._before.append(self._keeper.begin(args, state, given, scaled=scaler is not None))
+            self._before.append(self._keeper.begin(args, state, given, rows, scaled=scaler is not None))
         self.monitor.tell_before(self._before, facts_of(args, state, given.get("train_dataloader")))
         if self._trainer is not None:
             self._wrap("compute_loss", self._seeing_loss)

@@ -39,6 +39,7 @@ def describe_run(  # noqa: PLR0913 - what a run is made of
     *,
     arguments: Any = None,  # noqa: ANN401 - TrainingArguments, or anything with some of their names
     dataset: Any = None,  # noqa: ANN401 - rows that can be read by index
+    rows: Mapping[str, object] | None = None,
     collate: Callable[[list[Any]], Any] | None = None,
     sampler: Any = None,  # noqa: ANN401
     optimizer: Any = None,  # noqa: ANN401
@@ -52,6 +53,7 @@ def describe_run(  # noqa: PLR0913 - what a run is made of
         model: What is trained.
         arguments: For seeds, precision, learning rate, schedule and what else changes a step.
         dataset: Its length and a few rows; read in a process of their own.
+        rows: What ``describe_rows`` said of them already; then they are not read again.
         collate: What makes a batch of rows: its name, and the batch that it makes of these few.
         sampler: Its class.
         optimizer: Its class.
@@ -63,7 +65,7 @@ def describe_run(  # noqa: PLR0913 - what a run is made of
     frozen = {name: weight for name, weight in inner.named_parameters() if not weight.requires_grad}
     found: dict[str, object] = {
         **describe_arguments(arguments),
-        **describe_rows(dataset, collate),
+        **(describe_rows(dataset, collate) if rows is None else rows),
         "collator": name_of(collate) if collate is not None else None,
         "sampler": type(sampler).__name__ if sampler is not None else None,
         "rows_per_step": rows_per_step,

@@ -37,13 +37,22 @@ class RunKeeper:
         self._collate: Any = None
         self._state_of_collate: list[tuple[str, object]] = []
 
-    def begin(self, arguments: Any, state: Any, given: Mapping[str, Any], *, scaled: bool) -> Outcome:  # noqa: ANN401
+    def begin(
+        self,
+        arguments: Any,  # noqa: ANN401
+        state: Any,  # noqa: ANN401
+        given: Mapping[str, Any],
+        rows: Mapping[str, object] | None = None,
+        *,
+        scaled: bool,
+    ) -> Outcome:
         """Check, before the first step, whether a run goes on where it stopped; then keep what it is.
 
         Args:
             arguments: ``TrainingArguments``.
             state: ``TrainerState``, as the checkpoint had it where there is one.
             given: What a callback is given beside them.
+            rows: What ``describe_rows`` says of the data set, where it was asked already.
             scaled: A gradient scaler is at work.
         """
         loader = given.get("train_dataloader")
@@ -56,6 +65,7 @@ class RunKeeper:
             given["model"],
             arguments=arguments,
             dataset=getattr(inner, "dataset", None),
+            rows=rows,
             collate=self._collate,
             sampler=getattr(inner, "sampler", None),
             optimizer=given.get("optimizer"),

@@ -8,6 +8,7 @@ evenly spread; what is not the same both times is left out.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import json
 import random
@@ -15,12 +16,35 @@ from typing import TYPE_CHECKING, Any
 
 from .child import in_child
 from .randomness import untouched_randomness
+from .samples import Sample, read_sample, tokenizer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROWS = 16  # of the data set: as many as the checks of labels read
 LARGE = 100_000  # bytes of an array, hashed as they are: sixteen images in words are 50 MB and seconds
+
+
+def look_at_rows(
+    dataset: Any,  # noqa: ANN401
+    collate: Callable[[list[Any]], Any],
+    tokenizer: Any = None,  # noqa: ANN401
+) -> tuple[Sample, dict[str, object]]:
+    """Read a sample of the rows and describe them, in one process for both: forking a large one takes its time.
+
+    Returns:
+        What ``read_sample`` and ``describe_rows`` return.
+    """
+
+    def look() -> tuple[Sample, dict[str, object]]:
+        sample = read_sample(dataset, collate, tokenizer=tokenizer)
+        return dataclasses.replace(sample, tokenizer=None), describe_rows(dataset, collate)
+
+    seen = in_child(look)
+    if isinstance(seen, str):  # rows that cannot travel can be described all the same
+        seen = Sample(reason=seen), describe_rows(dataset, collate)
+    sample, described = seen
+    return dataclasses.replace(sample, tokenizer=tokenizer_of(collate, tokenizer)), described
 
 
 def describe_rows(dataset: Any, collate: Callable[[list[Any]], Any] | None = None) -> dict[str, object]:  # noqa: ANN401

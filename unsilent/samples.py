@@ -69,13 +69,18 @@ def read_sample(
         settings are put back. Nothing is raised: rows that cannot be read are left out, and without any row a reason
         is given.
     """
-    collator = getattr(collate, "data_collator", collate)  # inside Trainer's wrapper
-    tokenizer = tokenizer or getattr(collator, "tokenizer", None)
-    tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # of a processor
+    tokenizer = tokenizer_of(collate, tokenizer)
     sample = in_child(lambda: _read_sample(dataset, collate, tokenizer, count))
     if isinstance(sample, str):
         return Sample(reason=sample, tokenizer=tokenizer)
     return dataclasses.replace(sample, tokenizer=tokenizer)
+
+
+def tokenizer_of(collate: Any, tokenizer: Any = None) -> Any:  # noqa: ANN401
+    """The tokenizer as it was given, that inside of a processor, or the collator's own; None without any."""
+    collator = getattr(collate, "data_collator", collate)  # inside Trainer's wrapper
+    tokenizer = tokenizer or getattr(collator, "tokenizer", None)
+    return getattr(tokenizer, "tokenizer", tokenizer)
 
 
 def _read_sample(dataset: Any, collate: Callable[[list[Any]], Any], tokenizer: Any, count: int) -> Sample:  # noqa: ANN401

@@ -44,6 +44,7 @@ class Run:
         collate: Turns a list of rows into a batch.
         tokenizer: For the identities of special tokens.
         max_steps: Optimizer steps; 0 where nobody knows.
+        sample: Of the rows, where they were looked at already.
         has_own_loss: The loss is computed by somebody's own code, from labels that may rightly be shifted already.
     """
 
@@ -56,6 +57,7 @@ class Run:
     collate: Callable[[list[Any]], Any] | None = None
     tokenizer: Any = None
     max_steps: int = 0
+    sample: Sample | None = None
     has_own_loss: bool = False
 
 
@@ -67,7 +69,7 @@ def check_wiring(run: Run) -> list[Outcome]:
     elif run.dataset is None or run.collate is None:
         sample = Sample(reason="no data set with a collator could be seen", tokenizer=run.tokenizer)
     else:
-        sample = read_sample(run.dataset, run.collate, tokenizer=run.tokenizer)
+        sample = run.sample or read_sample(run.dataset, run.collate, tokenizer=run.tokenizer)
     longest = max(sample.rows, key=lambda row: len(row.ids)).batch if sample.rows else None
     outcomes = [
         check_frozen_adapter(model),
