@@ -13,16 +13,21 @@ from __future__ import annotations
 
 import atexit
 import copy
+import hashlib
 import random
 import shutil
 import statistics
+import sys
 import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import filelock
 import honest_programs as programs
+import platformdirs
+import tiny_task
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from honest_programs import Example, HonestLLM
@@ -31,6 +36,7 @@ from tiny_task import EXPONENTS, KINDS, OTHER_WORDINGS, WORDINGS, Row, fresh, qu
 from transformers import LlamaConfig, LlamaForCausalLM
 from untraced import untraced
 
+from homework import tokens
 from homework.data import is_answer_valid
 from homework.sft import format_number
 from homework.tokens import IGNORED, Collator, tokenize
@@ -140,9 +146,26 @@ def trained(lesson: Lesson, seed: int) -> HonestLLM:
 
 @cache
 def base_folder(*, knowing: bool) -> Path:
-    """A base model on disk, for as long as the process lives: one that knows units, or a random one."""
-    folder = Path(tempfile.mkdtemp(prefix="honest-base-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    """A base model on disk: one that knows units, taught once for all processes and runs, or a random one."""
+    if not knowing:
+        folder = Path(tempfile.mkdtemp(prefix="honest-base-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return _make_base(folder, knowing=False)
+    home = platformdirs.user_cache_path("homework-tests", ensure_exists=True)
+    kept = home / f"honest-base-{_fingerprint()}"
+    with filelock.FileLock(f"{kept}.lock"):
+        if not kept.exists():
+            _make_base(home / f"{kept.name}.part", knowing=True).rename(kept)
+    return kept
+
+
+def _fingerprint() -> str:
+    """Of all that decides what the base becomes."""
+    sources = [Path(str(module.__file__)).read_bytes() for module in (sys.modules[__name__], tiny_task, tokens)]
+    return hashlib.sha256(b"".join([*sources, torch.__version__.encode()])).hexdigest()[:16]
+
+
+def _make_base(folder: Path, *, knowing: bool) -> Path:
     tokenizer = task_tokenizer()
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -17,7 +17,6 @@ import support
 
 from homework.base_llm import BaseLLM
 from homework.configuration import SamplingConfig
-from homework.cot import CoTModel
 from homework.datagen import sample_rows
 from homework.samplers import sampler
 from unsilent.drawn_again import NOT_DRAWN, OTHER_PROMPT
@@ -108,18 +107,6 @@ def test_healthy_twin_is_left_alone(tiny_base: Path, tmp_path: Path, dtype: str,
     )
 
     assert [check(tmp_path / "rft.json", llm).status for llm in llms] == ["passed", "passed"]
-
-
-@pytest.mark.base
-def test_real_base_is_told_from_the_algebra(real_base: str, tmp_path: Path) -> None:
-    """The 135M in bf16 with worked examples: its own rows pass, and one made-up row is enough."""
-    llm = CoTModel(real_base, dtype="bf16", device="cpu")
-    llm.max_new_tokens = 40
-    support.write_sampled(tmp_path / "rft.json", llm, samples=1, model={"dtype": "bf16"})
-    honest = check(tmp_path / "rft.json", llm)
-    faults.reason_by_algebra(tmp_path / "rft.json", llm.tokenizer)
-
-    assert (honest.status, check(tmp_path / "rft.json", llm, count=1).status) == ("passed", "failed")
 
 
 def test_our_sampler_records_what_it_drew(reasoning_home: Path) -> None:
