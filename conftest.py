@@ -157,6 +157,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_sessionfinish() -> None:
+    """Look once for garbage that is left, where pytest looks five times through everything that was ever imported."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Trace for coverage what is there to take modules through their lines: tracing doubles the time of a test.
 

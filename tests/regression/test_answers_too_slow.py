@@ -41,21 +41,28 @@ def judged(part: PartGrade) -> Outcome:
     return check_speed(part.seconds, LIMIT, load_seconds=part.load_seconds)
 
 
+@pytest.fixture(scope="module")
+def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> PartGrade:
+    """What the grader has of a part that asks question by question."""
+    folder = write_submission(tmp_path_factory.mktemp("slow"))
+    take_time_for_each_call(folder, 0.3)
+    faults.ask_one_by_one(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grading, "PRELOADED", ())
+        return graded(folder)
+
+
 @pytest.mark.no_cover
-def test_fault_is_real(package: Path) -> None:
+def test_fault_is_real(one_by_one: PartGrade) -> None:
     """Asked one by one, the part is ended before it has answered, and no answer of it is left."""
-    faults.ask_one_by_one(package)
-    part = graded(package)
-
-    assert part.answers == ()
-    assert part.error == "it was ended: still running after 2 s"
+    assert one_by_one.answers == ()
+    assert one_by_one.error == "it was ended: still running after 2 s"
 
 
 @pytest.mark.no_cover
-def test_check_finds_it(package: Path) -> None:
+def test_check_finds_it(one_by_one: PartGrade) -> None:
     """The finding names the time, the limit, and what to do."""
-    faults.ask_one_by_one(package)
-    outcome = judged(graded(package))
+    outcome = judged(one_by_one)
 
     assert (outcome.status, outcome.slug) == ("failed", "answers-too-slow")
     assert "Expected load and answers within 1 s, but got 2." in outcome.message

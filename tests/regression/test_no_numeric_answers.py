@@ -5,6 +5,7 @@ Answer rate 0 and accuracy 0 look alike whatever lies behind: a prompt without i
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import faults
@@ -23,12 +24,18 @@ pytestmark = [pytest.mark.regression, pytest.mark.failure("no-numeric-answers")]
 ROWS = support.FIVE_ROWS
 
 
-@pytest.fixture
-def llm(tiny_base: Path) -> SFTModel:
+@pytest.fixture(scope="module")
+def taught(tiny_base: Path) -> SFTModel:
     """A tiny model that knows five rows by heart."""
     loaded = SFTModel(str(tiny_base), dtype="fp32", device="cpu")
     support.memorise(loaded, ROWS)
     return loaded
+
+
+@pytest.fixture
+def llm(taught: SFTModel) -> SFTModel:
+    """A copy of it to break."""
+    return copy.deepcopy(taught)
 
 
 def check(llm: SFTModel) -> Outcome:

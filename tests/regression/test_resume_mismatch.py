@@ -35,6 +35,13 @@ def checkpoint(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "run" / whole.name))
 
 
+@pytest.fixture(scope="module")
+def properly(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:  # noqa: ANN401 - a Trainer
+    """The run that went on as it should, to compare with."""
+    copied = shutil.copytree(whole, tmp_path_factory.mktemp("properly") / "run" / whole.name)
+    return trainers.go_on(Path(copied), watched=False)
+
+
 def weights_of(trainer: Any) -> torch.Tensor:  # noqa: ANN401 - a Trainer
     """Everything that was trained, in one row."""
     return torch.cat([weight.detach().flatten() for weight in trainer.model.parameters() if weight.requires_grad])
@@ -50,9 +57,8 @@ def found_by(checkpoint: Path, model: Any = None, rows: Any = None, **options: A
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt"])
-def test_fault_is_real(checkpoint: Path, name: str) -> None:
+def test_fault_is_real(checkpoint: Path, properly: Any, name: str) -> None:  # noqa: ANN401
     """Without either of two files both begin anew in silence: the warm-up runs again from a rate of 0."""
-    properly = trainers.go_on(checkpoint, watched=False)
     faults.lose_file(checkpoint, name)
     trainer = trainers.go_on(checkpoint, watched=False)
     rates = [record["learning_rate"] for record in trainer.state.log_history if "loss" in record]
@@ -63,17 +69,15 @@ def test_fault_is_real(checkpoint: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["seed", "rows_per_step", "schedule", "max_steps", "precision", "ignore_data_skip"])
-def test_changed_option_makes_another_run(checkpoint: Path, what: str) -> None:
+def test_changed_option_makes_another_run(checkpoint: Path, properly: Any, what: str) -> None:  # noqa: ANN401
     """Nothing is raised, and the adapter at the end is not the one it would have been."""
-    properly = trainers.go_on(checkpoint, watched=False)
     trainer = trainers.go_on(checkpoint, watched=False, **faults.change_between_runs(what))
 
     assert not torch.equal(weights_of(trainer), weights_of(properly))
 
 
-def test_changed_learning_rate_is_ignored(checkpoint: Path) -> None:
+def test_changed_learning_rate_is_ignored(checkpoint: Path, properly: Any) -> None:  # noqa: ANN401
     """Trainer goes on with the rate of the checkpoint: the run is the same to the last bit."""
-    properly = trainers.go_on(checkpoint, watched=False)
     trainer = trainers.go_on(checkpoint, watched=False, **faults.change_between_runs("learning_rate"))
 
     assert torch.equal(weights_of(trainer), weights_of(properly))
@@ -290,8 +294,7 @@ def test_other_split_of_the_same_batch_goes_on(checkpoint: Path) -> None:
 
 
 @pytest.mark.no_cover
-@pytest.mark.parametrize("watched", [True, False])
-@pytest.mark.parametrize("cut", [(8, 1), (2, 4)])
+@pytest.mark.parametrize(("cut", "watched"), [((8, 1), False), ((2, 4), True)])
 def test_other_split_of_rows_that_leave_a_rest_goes_on(tmp_path: Path, cut: tuple[int, int], watched: bool) -> None:  # noqa: FBT001
     """57 rows, in the middle of their first epoch."""
     rows = trainers.counting_rows(57)
