@@ -6,6 +6,8 @@ a row twice would make another run. A forked process reads, sends back what it f
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import pickle
 import select
@@ -62,6 +64,25 @@ def in_child(work: Callable[[], T]) -> T | str:
     return found
 
 
+class _Packer(pickle.Pickler):
+    """Tensors travel as arrays: torch makes an archive of each, which takes a fifth of the whole visit."""
+
+    def reducer_override(self, found: Any) -> Any:  # noqa: ANN401
+        """Where there is such an array; in torch's own way otherwise."""
+        torch = sys.modules.get("torch")
+        if torch and type(found) is torch.Tensor and not found.requires_grad:
+            with contextlib.suppress(Exception):  # bfloat16, another device, sparse
+                return torch.from_numpy, (found.numpy(),)
+        return NotImplemented
+
+
+def packed(found: object) -> bytes:
+    """What ``pickle.loads`` turns into an equal object."""
+    stream = io.BytesIO()
+    _Packer(stream, pickle.HIGHEST_PROTOCOL).dump(found)
+    return stream.getvalue()
+
+
 def _receive(reading: int, deadline: float) -> bytes | None:
     """Everything that comes, until it ends; None where it takes too long, or too much."""
     parts: list[bytes] = []
@@ -89,7 +110,7 @@ def _work_and_end(
         if torch := sys.modules.get("torch"):
             torch.set_num_threads(1)  # threads of the parent are not here, and would be waited for
         try:
-            blob = pickle.dumps(work())
+            blob = packed(work())
         except Exception as error:  # noqa: BLE001 - somebody's data set or collator
             blob = pickle.dumps(f"rows could not be read in a process of their own ({type(error).__name__}: {error})")
         while blob:

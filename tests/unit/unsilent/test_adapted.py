@@ -32,6 +32,21 @@ def test_active_adapter_alone_counts() -> None:
     assert adapted.active_adapters(model) == ["default"]
 
 
+def test_adapter_that_has_changed_is_listed_anew() -> None:
+    """What was listed once is kept only for as long as adapters and parameters are the same."""
+    model = trainers.fresh_adapter()
+    before = adapted.own_parameters(model)
+    first = set(adapted.adapter_parameters(model))
+    model.add_adapter("later", model.peft_config["default"])
+    model.set_adapter("later")
+
+    assert len(before) == 28
+    assert len(adapted.own_parameters(model)) == 56
+    assert first.isdisjoint(adapted.adapter_parameters(model))
+    model.delete_adapter("default")
+    assert len(adapted.own_parameters(model)) == 28
+
+
 def test_part_called_module_is_not_the_whole() -> None:
     """Somebody's model may have a backbone of this name, and a head beside it."""
     model = torch.nn.Module()
