@@ -49,6 +49,11 @@ def named_fingerprints(names: Sequence[str], values: Sequence[float]) -> Mapping
     return words
 
 
+def one_word(told: object) -> str:
+    """A short word for numbers or names, equal where they are."""
+    return hashlib.sha256(str(told).encode()).hexdigest()[:16]
+
+
 def word_of_starts(weights: Mapping[str, torch.Tensor]) -> str:
     """One word for the names of weights and the first values of each: of other origin they differ there too.
 
@@ -56,7 +61,7 @@ def word_of_starts(weights: Mapping[str, torch.Tensor]) -> str:
     """
     starts = [weight.detach().reshape(-1)[:START] for weight in weights.values()]
     words = named_fingerprints(list(weights), fingerprint(starts).flatten().tolist())
-    return hashlib.sha256(str(sorted(words.items())).encode()).hexdigest()[:16]
+    return one_word(sorted(words.items()))
 
 
 def _hash(weight: torch.Tensor) -> torch.Tensor:

@@ -32,6 +32,7 @@ LR_ZERO_STEPS = 10  # in a row from the start, where a schedule cannot be comput
 SKIPPED_STEPS = 17
 # Of the highest rate so far: below it the end of a schedule may move 16-bit weights by less than their spacing
 SMALL_RATE = 0.1
+OUTGROWN = 30.0  # times the values of frozen matrices: 0.06 to 0.5 at the start, 4 after 60 steps at a rate of 0.1
 RISE = 1.15  # of the loss over its start, once the first batch confirms it
 ASK_EVERY = 10  # steps between two such questions, each a forward pass
 IN_PROPORTION, CALMER = "gradients that stay in proportion", "clip to 1.0, lower the learning rate, warm up"
@@ -210,7 +211,11 @@ class Judge:
         if record.loss == 0:
             yield zero_loss(record, 1, "loss and gradients are exactly 0", is_hidden=self.live.hides_nan)
             return
-        if self.explosion.has_leapt:
+        if self.alive and not self.explosion.has_leapt and (outgrown := self.live.outgrown()) > OUTGROWN:
+            self.explosion.began = self.explosion.began or record.step
+            got = f"gradients that are all exactly 0: trained weights are {outgrown:.0f} times as large as frozen ones"
+            yield trend_of("gradient-explosion", record, self.explosion, IN_PROPORTION, got, CALMER)
+        elif self.explosion.has_leapt:
             got = f"gradients that are all exactly 0, and nothing passes, after a norm of {self.explosion.highest:.3g}"
             yield trend_of("gradient-explosion", record, self.explosion, IN_PROPORTION, got, CALMER)
         elif self.alive:

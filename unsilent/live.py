@@ -13,6 +13,7 @@ import torch
 
 from .adapted import untouched
 from .gradients import dense, norms_of
+from .meeting import is_readable
 from .passes import FP16_MAX, find_overflow
 
 if TYPE_CHECKING:
@@ -111,6 +112,19 @@ class Live:
         except Exception:  # noqa: BLE001 - a model that cannot be called twice
             return False
         return not now <= WORSE * before
+
+    def outgrown(self) -> float:
+        """How many times larger the values of trained matrices are than those of frozen ones, as root mean squares.
+
+        1.0 where nothing is frozen, or nothing is known of it.
+        """
+        largest = {True: 0.0, False: 0.0}
+        for weight in self.model.parameters():
+            if weight.dim() > 1 and weight.is_floating_point() and is_readable(weight):
+                mean = float(weight.detach().float().square().mean())
+                largest[weight.requires_grad] = max(largest[weight.requires_grad], mean)
+        trained, frozen = math.sqrt(largest[True]), math.sqrt(largest[False])
+        return trained / frozen if frozen else 1.0
 
     def wide_norm(self, name: str) -> float:
         """Norm in float64 of a gradient whose norm in float32 overflows; NaN of one that somebody has made finite."""

@@ -27,20 +27,20 @@ import torch
 
 from .adapted import predicts_next_token, tuner_parameters, unwrapped
 from .broken_numbers import STAGE
-from .fingerprints import fingerprint, named_fingerprints, word_of_starts
 from .forward_hooks import Hook, checkpointed, owners, part_of
 from .gradients import GradientWatch
 from .judgement import Judge
 from .live import Live
-from .meeting import ONE_PROCESS, is_readable
+from .meeting import ONE_PROCESS
 from .movement import Movement
 from .optimization import adapter_groups
 from .outcome import FailureFound, FailureWarning, fold_symptoms, passed
+from .rank_facts import RankFacts
 from .ranks import BEGINNING, END, NOT_ASKED, STEP, Ranks
 from .step_record import MicroBatch, StepRecord, read_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from .outcome import Outcome
 
@@ -117,14 +117,7 @@ class StepMonitor:
         self._groups = adapter_groups(inner, optimizer) if getattr(optimizer, "param_groups", None) else []
         self._moved: torch.Tensor | None = None
         self.ranks = Ranks.around(trainable.values()) if ranks else Ranks(why_not=NOT_ASKED)
-        left_out = set(getattr(inner, "_ddp_params_and_buffers_to_ignore", ()))  # DDP averages them no more than we do
-        self._shared = {name: weight for name, weight in trainable.items() if name not in left_out}
-        self._frozen = {
-            name: weight
-            for name, weight in inner.named_parameters()
-            if name not in trainable and name not in left_out and is_readable(weight)
-        }
-        self._print: torch.Tensor | None = None
+        self._facts = RankFacts(inner, trainable)
         self._micro_batches: list[MicroBatch] = []
         self._now = MicroBatch()
         self._batch: Mapping[str, Any] | None = None
@@ -193,13 +186,13 @@ class StepMonitor:
             self._moved = None
             self._judge.look_again(self._movement.fresh, self.step)
         self._live.batches.clear()
-        self.tell(self._agree(found, STEP, facts or self._weights(record.prints)))
+        self.tell(self._agree(found, STEP, facts or self._facts.named(record.prints, with_gradients=True)))
 
     def after_step(self) -> None:
         """Take note that the optimizer has stepped, or should have."""
         self.step += 1
         self._moved = self._movement.moved() if self._movement else None
-        self._print = fingerprint(self._shared.values()) if self.ranks.is_due(self.step - 1) else None
+        self._facts.look(wanted=self.ranks.is_due(self.step - 1))
 
     def finish(self) -> None:
         """Settle, at the end of a run, what would have waited for another step.
@@ -209,9 +202,9 @@ class StepMonitor:
         """
         if self.judged:
             if self.ranks.line:
-                self._print = fingerprint(self._shared.values())
+                self._facts.look()
             record = self._read()
-            self.tell(self._agree(self._judge.ended(record), END, self._weights(record.prints)))
+            self.tell(self._agree(self._judge.ended(record), END, self._facts.named(record.prints)))
 
     def close(self) -> None:
         """Take every hook away."""
@@ -220,7 +213,8 @@ class StepMonitor:
             hook.remove()
         self._hooks.clear()
         self._first_hooks.clear()
-        self._movement = self._moved = self._print = None
+        self._movement = self._moved = None
+        self._facts.look(wanted=False)
 
     def passed(self) -> list[Outcome]:
         """What was watched for at least one step, and not found."""
@@ -276,22 +270,10 @@ class StepMonitor:
         return self.ranks.agree(found, moment=moment, step=self.step, facts=facts)
 
     def _beginning(self, facts: Mapping[str, object]) -> Mapping[str, object]:
-        """What must be equal before the first step: settings, trainable tensors, the beginnings of frozen ones."""
+        """What must be equal before the first step; nothing where there is nobody to tell."""
         if self.ranks.line is None:
             return {}
-        weights = self._shared
-        read = self._weights(fingerprint(weights.values()).flatten().tolist())
-        own = {
-            "on_finding": self.on_finding,
-            "the optimizer": type(getattr(self._optimizer, "optimizer", self._optimizer)).__name__,
-            "the learning rate": [float(group["lr"]) for group in self._groups],
-            "the frozen weights": word_of_starts(self._frozen),
-        }
-        return {**facts, **own, **{name: f"{tuple(weights[name].shape)} {weights[name].dtype}, bits {bits}"
-                                   for name, bits in read.items()}}  # fmt: skip
-
-    def _weights(self, prints: Sequence[float]) -> Mapping[str, object]:
-        return named_fingerprints(list(self._shared), prints) if prints else {}
+        return {**facts, **self._facts.at_the_beginning(self._optimizer, self.on_finding, self._groups)}
 
     def _read(self) -> StepRecord:
         ones, self._micro_batches = self._micro_batches, []
@@ -302,9 +284,9 @@ class StepMonitor:
             moved=self._moved,
             scale=getattr(self._scaler, "_scale", None) if self._scaler else None,
             lr=max((abs(float(group["lr"])) for group in self._groups), default=None),
-            prints=self._print,
+            prints=self._facts.take(),
         )
-        self._moved = self._print = None
+        self._moved = None
         return record
 
     def _forward_done(

@@ -35,6 +35,7 @@ NAMED = 20  # names kept as evidence
 MOMENTS = ("the beginning", "a step", "the end")
 BEGINNING, STEP, END = MOMENTS
 NOT_ASKED = "each process was said to train something of its own: ranks=False"
+GRADIENTS = "the gradients"  # a fact that explains others, and is no fault by itself: some engines keep their own
 NOTHING = "nothing"  # what a rank says of something that only others know of
 
 
@@ -207,11 +208,13 @@ def check_agreement(facts: Sequence[Mapping[str, object]], step: int) -> list[Ou
     names = dict.fromkeys(name for one in facts for name in one)
     said = {name: [json.dumps(plain(one.get(name, NOTHING)), default=str) for one in facts] for name in names}
     differs = {name: values for name, values in said.items() if len(set(values)) > 1}
+    is_averaged = not differs.pop(GRADIENTS, None)
     if not differs:
         return []
     name, values = next(iter(differs.items()))
     told = ", ".join(f"{value} on rank {rank}" for rank, value in enumerate(values))
     others = f", and {len(differs) - 1} more that differ" if len(differs) > 1 else ""
+    others += "" if is_averaged else "; the gradients of the next step differ as well: they are not averaged"
     when = "before step 1" if step == 1 else f"after step {step - 1}"
     return [
         failed(
@@ -225,6 +228,7 @@ def check_agreement(facts: Sequence[Mapping[str, object]], step: int) -> list[Ou
                 "count": len(differs),
                 "values": {f"rank {rank}": value for rank, value in enumerate(values)},
                 "world": len(facts),
+                **({} if is_averaged else {"averaged": False}),
             },
             step=step,
         )

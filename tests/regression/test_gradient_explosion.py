@@ -14,7 +14,9 @@ from typing import Any
 import faults
 import pytest
 import support
+import torch
 import trainers
+from transformers import TrainerCallback
 
 from unsilent.runs import read_run
 
@@ -74,6 +76,32 @@ def test_guard_stops_it(tmp_path: Path, seed: int) -> None:
     assert found.failure.slug == "gradient-explosion"
     assert found.step <= 10, found.step
     assert all(weight.isfinite().all() for weight in trainer.model.parameters())
+
+
+class OneStepTooFar(TrainerCallback):  # type: ignore[misc] # untyped base class
+    """After two steps the adapter is larger by a factor, and so saturated that it passes nothing on."""
+
+    def __init__(self, factor: float) -> None:
+        """By so much."""
+        self.factor = factor
+
+    @torch.no_grad()
+    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ANN401, ARG002
+        """Once."""
+        if state.global_step == 2:
+            for weight in given["model"].parameters():
+                if weight.requires_grad:
+                    weight.mul_(self.factor)
+                    weight.register_hook(torch.zeros_like)
+
+
+@pytest.mark.parametrize(("factor", "slug"), [(1e4, "gradient-explosion"), (1.0, "weights-unchanged")])
+def test_guard_tells_why_nothing_passes(tmp_path: Path, factor: float, slug: str) -> None:
+    """Weights that have outgrown the base's were driven there; others may be somebody's zeros."""
+    found = trainers.caught(trainers.make_trainer(tmp_path, callbacks=[OneStepTooFar(factor)]))
+
+    assert (found.failure.slug, found.step) == (slug, 3)
+    assert ("times as large as frozen ones" in str(found)) == (factor > 1)
 
 
 @pytest.mark.parametrize("line", ['{"loss": %s, "grad_norm": %s}', "{'loss': '%s', 'grad_norm': '%s'}"])

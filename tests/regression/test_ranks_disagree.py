@@ -16,7 +16,7 @@ import pytest
 import talking
 import trainers
 
-from unsilent.ranks import NOTHING, Ranks, check_agreement, left_alone
+from unsilent.ranks import GRADIENTS, NOTHING, Ranks, check_agreement, left_alone
 
 pytestmark = [pytest.mark.regression, pytest.mark.failure("ranks-disagree")]
 
@@ -190,6 +190,25 @@ def test_healthy_twin_is_left_alone() -> None:
 
     assert [monitor.findings for monitor in monitors] == [[], []]
     assert all("ranks-disagree" in {one.slug for one in monitor.passed()} for monitor in monitors)
+
+
+@pytest.mark.parametrize(("gradients", "said"), [("b", True), ("a", False)])
+def test_gradients_that_differ_tell_why_weights_do(gradients: str, said: bool) -> None:  # noqa: FBT001
+    """And are no fault by themselves."""
+    first, second = {"weight": 1, GRADIENTS: "a"}, {"weight": 2, GRADIENTS: gradients}
+    (found,) = check_agreement([first, second], 2)
+
+    assert ("they are not averaged" in found.message) == said
+    assert found.evidence["differs"] == ["weight"]
+    assert check_agreement([first, {**second, "weight": 1}], 2) == []
+
+
+@pytest.mark.slow
+@pytest.mark.processes
+def test_gradients_that_nobody_averages_are_named(ranked: Results) -> None:
+    """Where DDP is gone around, and not where only the beginning differs."""
+    assert all("the gradients of the next step differ as well" in one["message"] for one in ranked["not averaged"])
+    assert not any("averaged" in one["message"] for one in ranked["other learning rate"])
 
 
 def test_difference_is_named_with_its_ranks() -> None:
