@@ -48,6 +48,22 @@ class PlainLoss(torch.nn.Module):
         return SimpleNamespace(logits=logits, loss=torch.nn.functional.cross_entropy(logits[0], labels[0]))
 
 
+class Denoiser(torch.nn.Module):
+    """Sees every token of a row, and learns to give them back: nothing is to be shifted."""
+
+    def __init__(self) -> None:
+        """A word for each token, and what all of them have in common."""
+        super().__init__()
+        self.words = torch.nn.Embedding(300, 16)
+        self.head = torch.nn.Linear(16, 300)
+
+    def forward(self, input_ids: torch.Tensor, labels: torch.Tensor, **_: object) -> Any:  # noqa: ANN401
+        """Compute the loss without a shift."""
+        words = self.words(input_ids)
+        logits = self.head(words + words.mean(dim=1, keepdim=True))
+        return SimpleNamespace(logits=logits, loss=torch.nn.functional.cross_entropy(logits[0], labels[0]))
+
+
 class ShiftingTwice(LlamaForCausalLM):  # type: ignore[misc] # untyped base class
     """Its forward moves the labels, and leaves the rest to a loss that moves them again."""
 
@@ -159,6 +175,11 @@ def test_what_a_model_adds_to_its_loss_is_no_shift(added: float) -> None:
     model.added = added
 
     assert check_shift(read_sample(trainers.tokenized_rows(), COLLATE), model).status == "passed"
+
+
+def test_model_that_sees_the_whole_row_may_give_it_back() -> None:
+    """What a denoiser learns is no copying."""
+    assert check_shift(read_sample(trainers.tokenized_rows(), COLLATE), Denoiser()).status == "passed"
 
 
 def test_looking_leaves_the_model_as_it_was() -> None:

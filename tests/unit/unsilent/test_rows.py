@@ -228,7 +228,7 @@ class Odd(torch.nn.Module):
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (Odd(1e6), "neither that of shifted"),
+        (Odd(1e6), "labels shifted by 0, 1, 2"),
         (Odd(1.0, encoder=True), "an encoder-decoder shifts in its own way"),
         (torch.nn.Linear(1, 1), "raised TypeError"),
     ],

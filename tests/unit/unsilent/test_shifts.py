@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import default_data_collator
 
 from unsilent import samples
 from unsilent.samples import read_sample
-from unsilent.shifts import check_shift
+from unsilent.shifts import WITNESSES, check_shift
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +37,57 @@ def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pattern_decides(ids: list[int], labels: list[int], status: str) -> None:
     """On one row."""
     assert check_shift(read_sample([{"input_ids": ids, "labels": labels}], default_data_collator)).status == status
+
+
+class Standing(torch.nn.Module):
+    """Neither shifts nor predicts."""
+
+    def forward(self, input_ids: torch.Tensor, labels: torch.Tensor, **_: object) -> Any:  # noqa: ANN401
+        """Every token is as likely as its number."""
+        logits = torch.nn.functional.one_hot(input_ids, 10).float()
+        return SimpleNamespace(logits=logits, loss=torch.nn.functional.cross_entropy(logits[0], labels[0]))
+
+    def __init__(self) -> None:
+        """With a weight, to be somewhere."""
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+
+@pytest.mark.parametrize(
+    ("ids", "count"),
+    [([5] * 8, 4), ([3, 4, 5, 6, 7, 8], 2)],
+    ids=["rows of one token", "too few rows"],
+)
+def test_model_is_not_condemned_without_witnesses(ids: list[int], count: int) -> None:
+    """Its loss must say so in several rows that can tell."""
+    sample = read_sample([{"input_ids": ids, "labels": ids}] * count, default_data_collator)
+
+    assert check_shift(sample, Standing()).status == "passed"
+
+
+class Tiring(Standing):
+    """Answers three times."""
+
+    calls = 0
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:  # noqa: ANN401
+        """And no more."""
+        self.calls += 1
+        if self.calls > WITNESSES:
+            raise RuntimeError("too often")
+        return super().forward(*inputs, **options)
+
+
+@pytest.mark.parametrize(
+    ("model", "status"),
+    [(Standing(), "failed"), (Tiring(), "passed"), (Standing().to("meta"), "passed")],
+    ids=["asked at will", "asked too often", "elsewhere"],
+)
+def test_model_that_cannot_be_asked_is_not_condemned(model: Any, status: str) -> None:  # noqa: ANN401
+    """Whatever it would have said."""
+    rows = [{"input_ids": [3, 4, 5, 6, 7, 8], "labels": [3, 4, 5, 6, 7, 8]}] * 4
+
+    assert check_shift(read_sample(rows, default_data_collator), model).status == status
 
 
 @given(ids=st.lists(st.integers(3, 5), min_size=2, max_size=30), prompt=st.integers(0, 5))
