@@ -111,6 +111,18 @@ def active_adapters(model: Any) -> list[str]:  # noqa: ANN401 - a PEFT model
     return [active] if isinstance(active, str) else [name for name in active if name in model.peft_config]
 
 
+def is_sharded(weight: torch.Tensor) -> bool:
+    """Whether a rank holds a part of it only: a distributed tensor, or what FSDP and DeepSpeed put in its place."""
+    return any(hasattr(weight, name) for name in ("placements", "_is_flat_param", "_is_sharded", "ds_id"))
+
+
+def is_readable(weight: torch.Tensor) -> bool:
+    """Whether this rank holds all of its values."""
+    import torch  # noqa: PLC0415
+
+    return not (weight.is_meta or torch.nn.parameter.is_lazy(weight) or is_sharded(weight))
+
+
 @contextlib.contextmanager
 def untouched(model: torch.nn.Module) -> Iterator[None]:
     """Put back random states and the model's buffers after looking at a forward pass."""

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .adapted import untouched
+from .adapted import is_readable, untouched
 from .gradients import dense, norms_of
-from .meeting import is_readable
 from .passes import FP16_MAX, find_overflow
 
 if TYPE_CHECKING:

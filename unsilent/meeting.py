@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 import torch.distributed as dist
 
+from .adapted import is_sharded
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -136,16 +138,6 @@ def decide(store: Any, world: int, rank: int) -> str:  # noqa: ANN401 - a store 
             return str(store.get(word).decode())
         time.sleep(LOOK_EVERY)  # the store's own wait complains aloud when nobody comes
     return str(store.compare_set(word, "", ALONE).decode())
-
-
-def is_sharded(weight: torch.Tensor) -> bool:
-    """Whether a rank holds a part of it only: a distributed tensor, or what FSDP and DeepSpeed put in its place."""
-    return any(hasattr(weight, name) for name in ("placements", "_is_flat_param", "_is_sharded", "ds_id"))
-
-
-def is_readable(weight: torch.Tensor) -> bool:
-    """Whether this rank holds all of its values."""
-    return not (weight.is_meta or torch.nn.parameter.is_lazy(weight) or is_sharded(weight))
 
 
 def longest_wait() -> dt.timedelta:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from .adapted import is_readable
 from .fingerprints import fingerprint, named_fingerprints, one_word, word_of_starts
 from .gradients import dense
-from .meeting import is_readable
 from .ranks import GRADIENTS
 
 if TYPE_CHECKING:

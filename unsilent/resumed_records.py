@@ -1,4 +1,4 @@
-"""What was written down of the run that stopped, against the run that goes on: by a guard, or by Trainer itself.
+"""What is known of a run that goes on, and what was written down of the one that stopped: by a guard, or by Trainer.
 
 A guard's record names rows, base, adapter and the hashes of weights and moments. Where no guard has watched,
 ``training_args.bin`` still tells seeds, precision, batch plan, schedule and whatever else the arguments decide.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .kept_arguments import read_arguments
 from .resumed_files import Difference
@@ -17,8 +18,7 @@ from .run_identity import describe_arguments, differences, fingerprint_moments, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from .resumed_run import Findings, Resumed
+    from pathlib import Path
 
 IGNORED = "Trainer restores the old one and ignores this one"
 EFFECTS: Mapping[str, str] = {
@@ -47,6 +47,48 @@ EFFECTS: Mapping[str, str] = {
     "adam_beta2": IGNORED,
     "adam_epsilon": IGNORED,
 }
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What is known of a run before its first step; None or empty where something is not.
+
+    Attributes:
+        model: What is trained.
+        global_step: Optimizer steps that were taken; 0 at the beginning of a run.
+        optimizer: With the state that was restored, or not.
+        scheduler: Likewise.
+        scaled: A gradient scaler skips steps on purpose: optimizer and schedule then count fewer.
+        arguments: ``TrainingArguments``, or anything with some of their names.
+        epoch: Epochs that were done, as the run that stopped had counted them.
+        steps_per_epoch: Optimizer steps of an epoch, and micro-batches of an epoch, as they are now.
+        max_steps: Of the whole run.
+        checkpoint: The folder that it goes on from.
+        before: What a guard kept of the run that stopped: ``run_identity.describe_run`` of that time.
+        now: The same of this one.
+    """
+
+    model: Any
+    global_step: int
+    optimizer: Any = None
+    scheduler: Any = None
+    scaled: bool = False
+    arguments: Any = None
+    epoch: float | None = None
+    steps_per_epoch: tuple[int, int] | None = None
+    max_steps: int = 0
+    checkpoint: Path | None = None
+    before: Mapping[str, Any] = field(default_factory=dict)
+    now: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Findings:
+    """What the parts of the check found: differences, what could not be told and why, and what is no mistake."""
+
+    differences: list[Difference] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    noticed: list[str] = field(default_factory=list)
 
 
 def compare_record(run: Resumed, found: Findings) -> None:

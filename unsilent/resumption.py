@@ -25,8 +25,7 @@ from .resumed_files import (
     read_state,
     unfinished_twin,
 )
-from .resumed_records import compare_record
-from .resumed_run import Findings, Resumed
+from .resumed_records import Findings, Resumed, compare_record
 
 if TYPE_CHECKING:
     from .failures import Stage

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .randomness import plain_attributes
 from .resumed_files import STATE, kept_record, read_state
-from .resumed_run import Resumed
+from .resumed_records import Resumed
 from .resumption import check_resumption
 from .run_identity import KEY, describe_run, fingerprint_moments, fingerprint_trained
 

@@ -13,7 +13,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .adapted import untouched
+from .adapted import is_readable, untouched
 from .collated import IGNORED, Row
 from .outcome import failed, passed, skipped
 
@@ -183,8 +183,6 @@ def read_shift(model: Any, row: Row) -> ReadShift:  # noqa: ANN401
     The model, its buffers and every random state stay as they are.
     """
     import torch  # noqa: PLC0415 - rows are judged without it
-
-    from .meeting import is_readable  # noqa: PLC0415
 
     if getattr(getattr(model, "config", None), "is_encoder_decoder", False):
         return ReadShift(None, words="an encoder-decoder shifts in its own way")

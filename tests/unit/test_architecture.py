@@ -62,11 +62,11 @@ def test_unsilent_knows_nothing_of_homework(path: Path) -> None:
 ROOMS = {
     "wiring": {
         *("wiring", "rows", "samples", "child", "collated", "shifts", "precision", "memory"),
-        *("resumption", "resumed_files", "run_identity", "run_rows"),
+        *("resumption", "resumed_files", "resumed_records", "kept_arguments", "run_identity", "run_rows"),
     },
     "guard": {
         *("monitor", "forward_hooks", "judgement", "broken_numbers", "live", "gradients", "movement", "step_record"),
-        *("ranks", "meeting", "fingerprints"),
+        *("ranks", "rank_facts", "meeting", "fingerprints"),
     },
     "runs": {"runs", "reading", "run_logs", "log_text", "event_files", "symptoms", "curves", "resumed_logs"},
     "adapter": {

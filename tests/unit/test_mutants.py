@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,13 @@ def test_edit_that_does_not_fit_is_refused() -> None:
         with pytest.raises(ValueError, match="expected 'x' once"):
             mutant.edit(text)
     assert mutant.edit("an x") == "an y"
+
+
+def test_marks_are_known_without_plugins() -> None:
+    """The runner leaves pytest-cov out, and pytest refuses a file with a mark that it does not know."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]
+    known = {line.partition(":")[0] for line in settings["markers"]}
+    used = {mark for path in (ROOT / "tests" / "regression").glob("*.py")
+            for mark in re.findall(r"pytest\.mark\.(\w+)", path.read_text())}  # fmt: skip
+
+    assert used - known <= {"parametrize", "skipif", "usefixtures", "filterwarnings"}

@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch._C._distributed_c10d import FileStore, Store
 
 from unsilent import meeting
+from unsilent.adapted import is_readable, is_sharded
 from unsilent.meeting import (
     ALONE,
     NO_STORE,
@@ -21,8 +22,6 @@ from unsilent.meeting import (
     SHARDED,
     TOGETHER,
     decide,
-    is_readable,
-    is_sharded,
     longest_wait,
     meet,
 )

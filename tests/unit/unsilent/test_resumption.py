@@ -13,7 +13,7 @@ import support
 import torch
 
 from unsilent.outcome import Outcome
-from unsilent.resumed_run import Resumed
+from unsilent.resumed_records import Resumed
 from unsilent.resumption import check_resumption
 
 LIKE_TRAINER = SimpleNamespace(lr_scheduler_type="linear")  # steps the schedule after each step of the optimizer
@@ -216,61 +216,6 @@ def test_whole_epoch_needs_no_skipping() -> None:
 def test_place_that_cannot_be_seen_is_passed_over() -> None:
     """A stream has no epochs."""
     assert "the place in the data" in check_resumption(dataclasses.replace(stopped(), epoch=None)).message
-
-
-def test_record_is_compared() -> None:
-    """Seeds, and settings of the adapter; a name that nothing follows from is none."""
-    before = {"seed": 1, "adapter": {"r": 4}, "colour": "red"}
-    now = {"seed": 2, "adapter": {"r": 8}, "colour": "blue"}
-
-    assert named(check_resumption(dataclasses.replace(stopped(), before=before, now=now))) == ["adapter.r", "seed"]
-
-
-@pytest.mark.parametrize(("step", "found"), [(4, ["trained weights"]), (2, [])])
-def test_weights_are_compared_at_their_own_step(step: int, found: list[str]) -> None:
-    """A hash that was kept at another save says nothing of this one."""
-    run = dataclasses.replace(stopped(), before={"weights_step": step, "weights": "0" * 16})
-
-    assert named(check_resumption(run)) == found
-
-
-def test_moments_are_compared() -> None:
-    """As many steps of another run; an optimizer that has none is named once."""
-    before = {"weights_step": 4, "moments": "0" * 16}
-
-    assert named(check_resumption(dataclasses.replace(stopped(), before=before))) == ["moments of the optimizer"]
-    assert "moments of the optimizer" not in named(
-        check_resumption(dataclasses.replace(stopped(steps=0), before=before))
-    )
-
-
-def test_weights_and_moments_that_cannot_be_seen_are_passed_over() -> None:
-    """Shards are elsewhere: no hash is not another hash."""
-    before = {"weights_step": 4, "moments": "0" * 16, "weights": "0" * 16}
-    run = dataclasses.replace(stopped(), before=before, model=SimpleNamespace(parameters=list), optimizer=None)
-
-    assert named(check_resumption(run)) == []
-
-
-@pytest.mark.parametrize(
-    ("change", "found"),
-    [({}, []), ({"collated": "b"}, ["collated", "collator"]),
-     ({"rows_hash": "b", "collated": "b"}, ["collator", "rows_hash"])],
-    ids=["the same batch", "another batch", "other rows"],
-)  # fmt: skip
-def test_collator_is_known_by_its_batch(change: dict[str, str], found: list[str]) -> None:
-    """Another name is none where the batch is the same; other rows make other batches."""
-    before = {"collator": "one", "collated": "a", "rows_hash": "a"}
-    run = dataclasses.replace(stopped(), before=before, now=before | {"collator": "two"} | change)
-
-    assert named(check_resumption(run)) == found
-
-
-def test_collator_without_a_known_batch_goes_by_its_name() -> None:
-    """One that draws."""
-    run = dataclasses.replace(stopped(), before={"collator": "one", "collated": "a"}, now={"collator": "two"})
-
-    assert named(check_resumption(run)) == ["collator"]
 
 
 @pytest.mark.parametrize("folder", [None, "nowhere"])
