@@ -108,7 +108,7 @@ def _check_model(rows: list[Row], model: Any) -> Outcome:  # noqa: ANN401
     if read is None or len(aligned) < WITNESSES or not _is_causal(model, aligned[0]):
         return passed("labels-preshifted", STAGE)
     learns = "the token it is given" if read.shift == 0 else f"the token {read.shift} ahead"
-    kind = type(model)
+    kind = type(getattr(model, "get_base_model", lambda: model)())
     return failed(
         "labels-preshifted",
         STAGE,

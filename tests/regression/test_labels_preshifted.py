@@ -166,6 +166,7 @@ def test_guard_finds_a_model_that_shifts_twice(tmp_path: Path) -> None:
     found = trainers.caught(trainers.make_trainer(tmp_path, remade(ShiftingTwice)))
 
     assert (found.outcome.slug, found.step) == ("labels-preshifted", 0)
+    assert "ShiftingTwice" in str(found)
 
 
 @pytest.mark.parametrize("added", [0.0, 1e-4, 1e-3, 0.02, 0.5, 3.0])
