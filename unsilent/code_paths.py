@@ -101,7 +101,7 @@ def _path_above(thing: Part, reading: Reading) -> list[str]:
 def _path_called(call: Call, reading: Reading) -> list[str]:
     """``Path(...)``, ``path.resolve()``, ``os.path.dirname(...)``."""
     given = call.args[0][:1] if call.args else ()
-    if call.last in {"resolve", "absolute"}:
+    if call.last in {"resolve", "absolute"} or (call.last == "expanduser" and not call.args):
         given = call.receiver[:1]
     elif call.last not in {"Path", "PurePath", "abspath", "realpath", "fspath", "expanduser", "dirname"}:
         return []

@@ -54,17 +54,19 @@ def _vars(on: Calls, args: Args, kwargs: Kwargs, site: Site) -> Value | None:
 
 
 def _asdict(on: Calls, args: Args, kwargs: Kwargs, site: Site) -> Value | None:
-    thing = args[0][0].thing if args and args[0] else None
-    return on.make(Table(fields_of(thing)), site) if isinstance(thing, Object) else None
+    found = [(choice, choice.thing) for choice in (args[0] if args else ()) if isinstance(choice.thing, Object)]
+    return tuple(replace(choice, thing=Table(fields_of(thing))) for choice, thing in found) or None
 
 
 def _replace(on: Calls, args: Args, kwargs: Kwargs, site: Site) -> Value | None:
-    thing = args[0][0].thing if args and args[0] else None
-    if not isinstance(thing, Object):
-        return None
-    made = Object(thing.kind)
-    made.attrs.update(thing.attrs | kwargs)
-    return on.make(made, site)
+    found: list[Choice] = []
+    for choice in args[0] if args else ():
+        if isinstance(choice.thing, Object):
+            made = Object(choice.thing.kind)
+            made.attrs.update(choice.thing.attrs | kwargs)
+            made.born = on.depth
+            found.append(replace(choice, thing=made))
+    return tuple(found) or None
 
 
 def _shallow_copy(on: Calls, args: Args, kwargs: Kwargs, site: Site) -> Value | None:

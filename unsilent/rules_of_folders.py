@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .code_findings import Reading, Sure
-    from .symbols import Choice, Thing, Value
+    from .symbols import Call, Choice, Thing, Value
 
 
 def find_overwriting(reading: Reading) -> Iterator[Finding]:
@@ -34,7 +34,7 @@ def find_overwriting(reading: Reading) -> Iterator[Finding]:
             target = call.argument("save_directory", 0)
             for choice in walk(call.receiver, into=_not_made):
                 loaded = choice.thing.call if isinstance(choice.thing, Result) else None
-                if loaded is None or not loads_adapter(loaded) or in_trainings(run, loaded):
+                if loaded is None or not loads_adapter(loaded) or in_trainings(run, loaded) or _excludes(call, loaded):
                     continue
                 place = loaded.argument("model_id", 1)
                 if may_be_same_place(target, place):
@@ -44,6 +44,15 @@ def find_overwriting(reading: Reading) -> Iterator[Finding]:
                         f"a save over the folder that the adapter was loaded from ({loaded.site})",
                         "remove the save, or name another folder", (), run.name,
                     )  # fmt: skip
+
+
+def _excludes(one: Call, other: Call) -> bool:
+    """Whether they stand in two branches of one condition."""
+    return any(
+        mine.kind == theirs.kind == "if" and mine.site == theirs.site and mine.holds != theirs.holds
+        for mine in one.guards
+        for theirs in other.guards
+    )
 
 
 def _not_made(thing: Thing) -> bool:

@@ -53,10 +53,10 @@ def find_large_bases(reading: Reading) -> Iterator[Finding]:
 
 
 def _answers(run: Run, load: Call) -> bool:
-    """Whether a base is trained, answers or is handed out; one that only writes rows for training is not counted."""
+    """Whether a base is trained, answers or is handed out; a teacher that only writes rows may be larger."""
     asked = (
         choice
-        for call in run.calls
+        for call in (run.calls if run.asked else ())
         if is_model_call(call) and {"answer", "generate", "batched_generate"} & {one.name for one in call.stack}
         for choice in call.receiver
     )

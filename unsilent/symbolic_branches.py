@@ -111,6 +111,7 @@ class Branches(Patterns):
 
     def _try(self, node: ast.Try, frame: Frame) -> bool:
         names, before, depth = dict(frame.names), self.guards, self.depth
+        left = before
         goes_on = self.block(node.body, frame)
         after = frame.names
         if goes_on:
@@ -126,8 +127,11 @@ class Branches(Patterns):
             self.guards, self.depth = (*before, guard), depth + 1
             if self.statements(handler.body, frame):
                 ends.append((frame.names, guard))
+                left = self.guards
             self.guards, self.depth = before, depth
         frame.names = self.meet(names, ends) if ends else after
+        if len(ends) == 1 and ends[0][1] is not None:  # what follows is only come to through this handler
+            self.guards = left
         return self.block(node.finalbody, frame) and bool(ends)
 
     _trystar = _try

@@ -7,6 +7,7 @@ import functools
 import itertools
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import faults
@@ -126,6 +127,19 @@ def test_healthy_control(name: str, tmp_path: Path) -> None:
 
         assert [finding.slug for finding in report.findings] == []
         assert report.verdict() == "passed"
+
+
+def test_loader_without_a_data_set_is_not_looked_into(tmp_path: Path) -> None:
+    """Batches that somebody has made by hand."""
+    model = trainers.fresh_adapter()
+    trainer = trainers.make_trainer(tmp_path, model)
+    state = SimpleNamespace(global_step=0, max_steps=4, epoch=0, stateful_callbacks={})
+    given = {"optimizer": torch.optim.SGD(model.parameters(), lr=0.1), "train_dataloader": []}
+    guard = TrainingGuard()
+    guard.on_train_begin(trainer.args, state, None, model=model, **given)
+    guard.let_go()
+
+    assert "no data set with a collator could be seen" in trainers.unseen(guard.report)["labels-preshifted"]
 
 
 @pytest.mark.no_cover

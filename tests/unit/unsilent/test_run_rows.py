@@ -13,7 +13,7 @@ import torch
 import trainers
 from transformers import DataCollatorWithPadding, default_data_collator
 
-from unsilent import run_rows
+from unsilent import run_rows, samples
 from unsilent.run_rows import describe_rows, name_of
 
 
@@ -46,6 +46,32 @@ def test_rows_without_a_content_that_stays(rows: Any) -> None:  # noqa: ANN401
     assert random.getstate() == before
     assert bool(hashed) == (rows == [])
     assert describe_rows(rows)["rows"] == len(rows)
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_rows_are_looked_at_once(monkeypatch: pytest.MonkeyPatch, forks: bool) -> None:  # noqa: FBT001
+    """The sample, with its tokenizer, and the description are those of two visits."""
+    rows, tokenizer = trainers.counting_rows(20), object()
+    apart = samples.read_sample(rows, default_data_collator), describe_rows(rows, default_data_collator)
+    if not forks:
+        monkeypatch.delattr("os.fork")
+    sample, described = run_rows.look_at_rows(rows, default_data_collator, tokenizer)
+
+    assert sample.tokenizer is tokenizer
+    assert ([row.ids for row in sample.rows], described) == ([row.ids for row in apart[0].rows], apart[1])
+
+
+def test_rows_that_cannot_travel_are_described_all_the_same() -> None:
+    """A batch may hold what no pickle can."""
+
+    def collate(rows: list[Any]) -> dict[str, Any]:
+        return {**default_data_collator(rows), "open": (one for one in rows)}
+
+    sample, described = run_rows.look_at_rows(trainers.counting_rows(4), collate)
+
+    assert "cannot pickle" in sample.reason
+    assert described["rows"] == 4
+    assert "rows_hash" in described
 
 
 def test_large_arrays_are_hashed_whole() -> None:
