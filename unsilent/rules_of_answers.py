@@ -3,19 +3,21 @@
 What ``answer``, ``generate`` and ``batched_generate`` return is followed back. Where a model wrote it, everything
 behind the model is its prompt and is nobody's business here; what comes from a file, a table or arithmetic without a
 model in between is the finding. Healthy: numbers that are parsed out of completions, a memory of the model's own
-answers, a data set that is read for examples in the prompt or for a benchmark.
+answers, a data set that is read for examples in the prompt or for a benchmark; but not the split that will be asked.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from .alike_values import leaves
 from .code_findings import Finding
 from .model_calls import is_generation, is_model_call, reads_file
-from .symbols import Function, Op, Result, Table, Unknown, walk
+from .symbols import Const, Function, Op, Result, Table, Unknown, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +54,7 @@ KNOWN_CALLS = {
     ),
 }
 FEWEST_QUESTIONS = 3  # of a table in the code before it is taken for one of answers
+ASKED_SPLIT = re.compile(r"^valid(ation)?\b.*\.jsonl?$")
 QUESTION = re.compile(r"\w+ +\w+ +\w+")  # a key of three words or more is no unit
 
 
@@ -73,6 +76,7 @@ def find_answers_from_elsewhere(reading: Reading) -> Iterator[Finding]:
                             told.add(finding.site)
                             yield finding
         yield from _forced(run)
+        yield from _prompted(run)
 
 
 def _is_written_by_model(made_of: list[Choice], run: Run) -> bool:
@@ -146,6 +150,33 @@ def _forced(run: Run) -> Iterator[Finding]:
                             "let the model answer", choice.path, run.name,
                         )  # fmt: skip
                         break
+
+
+def _prompted(run: Run) -> Iterator[Finding]:
+    """Rows of the split that is asked, beside the question in its prompt: the model has only to copy its answer."""
+    told: set[Site] = set()
+    for call in run.calls:
+        given = walk(tuple(one for value in (*call.args, *call.kwargs.values()) for one in value))
+        made_of = list(given) if is_generation(call) else []
+        for one in made_of if _is_from_question(made_of) else ():
+            if isinstance(one.thing, Result) and one.site not in told and _reads_asked_split(one.thing.call):
+                told.add(one.site)
+                yield Finding(
+                    "answer-lookup", one.site, "likely", "a prompt of the question, with examples of train at most",
+                    "one with rows of the split that is asked, answers and all", "take examples from train",
+                    one.path, run.name,
+                )  # fmt: skip
+
+
+def _reads_asked_split(read: Call) -> bool:
+    """Whether a file's name says that it is the valid split, or a pattern in the folder of the data takes it in."""
+    if not reads_file(read):
+        return False
+    named = walk(tuple(one for value in (read.receiver, *read.args) for one in value))
+    names = [one.thing.value for one in named if isinstance(one.thing, Const) and isinstance(one.thing.value, str)]
+    last = [PurePath(name).name for name in names]
+    takes_in = any("*" in name and fnmatch("valid.json", name) for name in last)
+    return any(ASKED_SPLIT.search(name) for name in last) or (takes_in and "data" in {*last, *names})
 
 
 def find_replacements(reading: Reading) -> Iterator[Finding]:

@@ -177,6 +177,38 @@ LOOKUPS = {
 }
 
 
+BANK = """
+        class SFT(BaseLLM):
+            def __init__(self):
+                super().__init__()
+                self.bank = []
+                for path in PATHS:
+                    for row in json.loads(path.read_text()):  MARK
+                        self.bank.append(row)
+            def format_prompt(self, question):
+                near = max(self.bank, key=lambda row: len(set(row[0]) & set(question)))
+                return f"{near[0]} {near[1]} {question}"
+        def load():
+            return SFT()
+        """
+
+
+@pytest.mark.parametrize(
+    ("paths", "mark"),
+    [
+        ('Path("data").glob("*.json")', "# <- answer-lookup"),
+        ('[Path("data/valid.json")]', "# <- answer-lookup"),
+        ('[Path("data") / "validation.jsonl"]', "# <- answer-lookup"),
+        ('[Path("data/train.json")]', ""),
+        ('Path("prompts").glob("*.json")', ""),
+        ('Path("data").glob("train*.json")', ""),
+    ],
+)
+def test_prompt_may_hold_rows_of_train_alone(tmp_path: Path, paths: str, mark: str) -> None:
+    """Whoever is given the rows that are asked has only to copy."""
+    snippets.assert_as_marked(tmp_path, BANK.replace("PATHS", paths).replace("MARK", mark), with_llm=True)
+
+
 @pytest.mark.parametrize("code", LOOKUPS.values(), ids=LOOKUPS)
 def test_lookups(tmp_path: Path, code: str) -> None:
     """An answer that comes from the data is found where it is taken; what the model wrote is none."""
