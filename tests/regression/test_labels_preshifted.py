@@ -2,7 +2,8 @@
 
 Labels that the data code has shifted already make the model learn the token after the next. The loss falls all the
 same, and generation skips every other token (transformers#44642). So it does where a model's forward shifts the labels
-and its loss function shifts them again (transformers#47394); one that never shifts learns to repeat its input.
+and its loss function shifts them again (transformers#47394); one that never shifts learns to repeat its input. Such are
+the decoders of BART and ten of its relatives in transformers 5.23, where they are loaded as causal language models.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pytest
 import support
 import torch
 import trainers
-from transformers import DataCollatorForSeq2Seq, LlamaForCausalLM
+from transformers import BartConfig, BartForCausalLM, DataCollatorForSeq2Seq, LlamaForCausalLM
 
 from homework.tokens import Collator
 from unsilent.rows import check_shift, read_sample
@@ -148,10 +149,32 @@ def test_model_that_shifts_twice_is_real(tmp_path: Path) -> None:
     assert said[:-2] == ids[2:]
 
 
+def bart() -> BartForCausalLM:
+    """The decoder of an encoder-decoder, as a causal language model."""
+    sizes = {"d_model": 32, "decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": 64}
+    torch.manual_seed(0)
+    return BartForCausalLM(BartConfig(vocab_size=300, pad_token_id=2, max_position_embeddings=128, **sizes))
+
+
+def test_decoder_that_never_shifts_repeats_its_input(tmp_path: Path) -> None:
+    """Trained like any other, with a loss that falls to nothing."""
+    ids = support.tiny_tokenizer()("abcdefghijkl")["input_ids"]
+    model = bart()
+    log = trainers.train_plainly(model, [{"input_ids": ids, "labels": ids}] * 4, COLLATE, tmp_path, max_steps=80)
+    said = model.eval()(torch.tensor([ids])).logits[0].argmax(-1).tolist()
+
+    assert log[-1]["loss"] < 0.1
+    assert said == ids
+
+
 @pytest.mark.parametrize(
     ("model", "shift", "learns"),
-    [(lambda: remade(ShiftingTwice), 2, "the token 2 ahead"), (PlainLoss, 0, "the token it is given")],
-    ids=["twice", "never"],
+    [
+        (lambda: remade(ShiftingTwice), 2, "the token 2 ahead"),
+        (PlainLoss, 0, "the token it is given"),
+        (bart, 0, "the token it is given"),
+    ],
+    ids=["twice", "never", "BART's decoder"],
 )
 def test_check_finds_a_model_that_shifts_otherwise(model: Any, shift: int, learns: str) -> None:  # noqa: ANN401
     """Its loss is its own logits' cross entropy, shifted by something else than one."""

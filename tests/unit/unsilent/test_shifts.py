@@ -9,11 +9,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import default_data_collator
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM, default_data_collator
 
 from unsilent import samples
 from unsilent.samples import read_sample
-from unsilent.shifts import WITNESSES, check_shift
+from unsilent.shifts import WITNESSES, check_shift, read_shift
 
 
 @pytest.fixture(autouse=True)
@@ -96,3 +96,48 @@ def test_labels_at_their_tokens_are_never_shifted(ids: list[int], prompt: int) -
     labels = [-100] * min(prompt, len(ids)) + ids[prompt:]
 
     assert check_shift(read_sample([{"input_ids": ids, "labels": labels}], default_data_collator)).status == "passed"
+
+
+SMALL = {
+    **dict.fromkeys(("hidden_size", "n_embd", "d_model", "word_embed_proj_dim"), 32),
+    **dict.fromkeys(("num_hidden_layers", "n_layer", "num_layers"), 2),
+    **dict.fromkeys(("num_attention_heads", "n_head", "num_key_value_heads"), 4),
+    **dict.fromkeys(("intermediate_size", "ffn_dim", "moe_intermediate_size"), 64),
+    **dict.fromkeys(("num_local_experts", "num_experts"), 2),
+    "head_dim": 8,
+    "num_experts_per_tok": 1,
+    "pad_token_id": 2,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bloom",
+        "falcon",
+        "gemma2",
+        "gpt2",
+        "gpt_neox",
+        "granite",
+        "mamba",
+        "mixtral",
+        "olmo2",
+        "opt",
+        "phi3",
+        "qwen2_moe",
+    ],
+)
+def test_models_of_many_kinds_shift_by_one(name: str) -> None:
+    """With experts, without attention, with capped logits: none is condemned, and each could be read."""
+    kind = CONFIG_MAPPING[name]
+    known = kind().to_dict()
+    config = kind(vocab_size=300, **{key: value for key, value in SMALL.items() if key in known})
+    model = AutoModelForCausalLM.from_config(config).train()
+    ids = [3, 4, 5, 6, 7, 8, 9, 10]
+    sample = read_sample([{"input_ids": ids, "labels": ids}] * 4, default_data_collator)
+
+    assert read_shift(model, sample.rows[0]).shift == 1
+    assert check_shift(sample, model).status == "passed"
