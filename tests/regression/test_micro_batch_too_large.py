@@ -6,7 +6,6 @@ or larger and forgot accumulation, and trained with another effective batch than
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import torch
 
 from homework.batching import choose_batch
 from homework.devices import describe_gpu
+from unsilent.child import in_child
 from unsilent.memory import check_batch
 from unsilent.outcome import Outcome
 
@@ -26,27 +26,30 @@ TOKENS = 400
 ROW = {name: torch.ones(1, TOKENS, dtype=torch.int64) for name in ("input_ids", "attention_mask", "labels")}
 ROOM = 200_000_000  # bytes that the child process may take beyond what it holds when its model is loaded
 
-# A process with little memory trains one step with as many rows as it is told, then with more.
-CHILD = f"""
-import resource, sys
-sys.path[:0] = {[str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]!r}
-import support, torch
-torch.set_num_threads(1)
-model = support.tiny_adapter().train()
-model.get_base_model().set_attn_implementation("eager")
-held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (held + {ROOM}, held + {ROOM}))
-for rows in map(int, sys.argv[1:]):
-    ids = torch.ones(rows, {TOKENS}, dtype=torch.int64)
-    model(input_ids=ids, labels=ids).loss.backward()
-    print("trained", rows, flush=True)
-"""
 
+def train_in_little_memory(*rows: int) -> tuple[list[int], str]:
+    """Train a step with each number of rows in a process whose memory is limited; which were trained, and the error."""
+    import resource
 
-def train_in_little_memory(*rows: int) -> subprocess.CompletedProcess[str]:
-    """Train a step with each number of rows in a process whose memory is limited."""
-    arguments = [sys.executable, "-c", CHILD, *map(str, rows)]
-    return subprocess.run(arguments, capture_output=True, text=True, check=False)
+    def train() -> tuple[list[int], str]:
+        torch.set_num_threads(1)
+        model = support.tiny_adapter().train()
+        model.get_base_model().set_attn_implementation("eager")
+        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (held + ROOM, held + ROOM))
+        trained: list[int] = []
+        for count in rows:
+            ids = torch.ones(count, TOKENS, dtype=torch.int64)
+            try:
+                model(input_ids=ids, labels=ids).loss.backward()
+            except RuntimeError as error:
+                return trained, str(error)
+            trained.append(count)
+        return trained, ""
+
+    done = in_child(train)
+    assert isinstance(done, tuple), done
+    return done
 
 
 def plan(rows: int, steps: int, *, memory: int = ROOM) -> Outcome:
@@ -62,10 +65,10 @@ def plan(rows: int, steps: int, *, memory: int = ROOM) -> Outcome:
 def test_fault_is_real() -> None:
     """The reports' 32 rows at once run out of memory where the planned 2 rows train."""
     rows, _ = faults.plan_without_looking()
-    done = train_in_little_memory(2, rows)
+    trained, error = train_in_little_memory(2, rows)
 
-    assert done.stdout == "trained 2\n", done.stderr
-    assert "allocate memory" in done.stderr
+    assert trained == [2], error
+    assert "allocate memory" in error
 
 
 def test_check_finds_it() -> None:
