@@ -58,6 +58,7 @@ class Judge:
         self.since: int | None = None  # the step from which the weights are watched anew; None while since the start
         self.highest_rate = 0.0
         self.zeros = 0  # steps in a row without any gradient but 0
+        self.outgrown: float | None = None  # at the first of them: trained weights over frozen ones
         self.idle = 0  # steps in a row at a learning rate of 0
         self.skips = 0  # steps in a row that the scaler skips
         self.scale = math.inf
@@ -199,7 +200,7 @@ class Judge:
         """[zero-loss, gradient-explosion, weights-unchanged] Gradients came, and every one of them is exactly 0."""
         names = [name for name in record.norms if name in self.live.adapter] or list(record.norms)
         if not names or any(record.norms[name] for name in names) or self.live.has_gradient(names):
-            self.zeros = 0
+            self.zeros, self.outgrown = 0, None
             self.alive = self.alive or bool(names)
             return
         self.zeros += 1
@@ -211,12 +212,15 @@ class Judge:
         if record.loss == 0:
             yield zero_loss(record, 1, "loss and gradients are exactly 0", is_hidden=self.live.hides_nan)
             return
-        if self.alive and not self.explosion.has_leapt and (outgrown := self.live.outgrown()) > OUTGROWN:
-            self.explosion.began = self.explosion.began or record.step
-            got = f"gradients that are all exactly 0: trained weights are {outgrown:.0f} times as large as frozen ones"
-            yield trend_of("gradient-explosion", record, self.explosion, IN_PROPORTION, got, CALMER)
-        elif self.explosion.has_leapt:
+        if self.alive and self.outgrown is None:
+            self.outgrown = self.live.outgrown()  # once: a run that is only warned goes on, and would ask at each step
+        if self.explosion.has_leapt:
             got = f"gradients that are all exactly 0, and nothing passes, after a norm of {self.explosion.highest:.3g}"
+            yield trend_of("gradient-explosion", record, self.explosion, IN_PROPORTION, got, CALMER)
+        elif (self.outgrown or 0) > OUTGROWN:
+            self.explosion.began = self.explosion.began or record.step
+            times = f"{self.outgrown:.0f} times as large as frozen ones"
+            got = f"gradients that are all exactly 0: trained weights are {times}"
             yield trend_of("gradient-explosion", record, self.explosion, IN_PROPORTION, got, CALMER)
         elif self.alive:
             yield self._died(record)

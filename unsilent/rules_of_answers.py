@@ -155,9 +155,8 @@ def _forced(run: Run) -> Iterator[Finding]:
 def _prompted(run: Run) -> Iterator[Finding]:
     """Rows of the split that is asked, beside the question in its prompt: the model has only to copy its answer."""
     told: set[Site] = set()
-    for call in run.calls:
-        given = walk(tuple(one for value in (*call.args, *call.kwargs.values()) for one in value))
-        made_of = list(given) if is_generation(call) else []
+    for call in filter(is_generation, run.calls):
+        made_of = list(walk(tuple(one for value in (*call.args, *call.kwargs.values()) for one in value)))
         for one in made_of if _is_from_question(made_of) else ():
             if isinstance(one.thing, Result) and one.site not in told and _reads_asked_split(one.thing.call):
                 told.add(one.site)

@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from .adapted import active_adapters, is_adapted, unwrapped
+from .adapted import active_adapters, is_adapted, is_sharded, unwrapped
 from .run_rows import describe_rows, name_of
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def fingerprint(tensors: Iterable[torch.Tensor], *, exact: bool = True) -> str |
     parts, shapes = [], []
     with contextlib.suppress(Exception), torch.no_grad():  # shards, packed or lazy weights: nobody can list them all
         for tensor in tensors:
-            if _is_shard(tensor):
+            if is_sharded(tensor):
                 return None
             flat = tensor.detach().reshape(-1)
             parts.append(flat[:: max(1, flat.numel() // VALUES)][:VALUES].to("cpu", torch.float32))
@@ -128,11 +128,6 @@ def fingerprint(tensors: Iterable[torch.Tensor], *, exact: bool = True) -> str |
         values = torch.cat(parts) if exact else torch.cat(parts).to(torch.bfloat16).float()
         return hashlib.sha256(repr(shapes).encode() + values.numpy().tobytes()).hexdigest()[:16]
     return None
-
-
-def _is_shard(tensor: Any) -> bool:  # noqa: ANN401
-    """Whether FSDP or DeepSpeed hold the rest of a tensor elsewhere: with other processes it would be another part."""
-    return hasattr(tensor, "full_tensor") or hasattr(tensor, "ds_id") or type(tensor).__name__ == "FlatParameter"
 
 
 def fingerprint_trained(model: Any) -> str | None:  # noqa: ANN401

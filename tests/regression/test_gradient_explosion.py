@@ -18,6 +18,8 @@ import torch
 import trainers
 from transformers import TrainerCallback
 
+from unsilent.live import Live
+from unsilent.outcome import FailureWarning
 from unsilent.runs import read_run
 
 pytestmark = [pytest.mark.regression, pytest.mark.failure("gradient-explosion")]
@@ -102,6 +104,22 @@ def test_guard_tells_why_nothing_passes(tmp_path: Path, factor: float, slug: str
 
     assert (found.failure.slug, found.step) == (slug, 3)
     assert ("times as large as frozen ones" in str(found)) == (factor > 1)
+
+
+def test_weights_are_measured_once_where_a_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every later step is as dead as the first one, and would pay for it again."""
+    asked: list[Live] = []
+
+    def outgrown(live: Live) -> float:
+        asked.append(live)
+        return 1.0
+
+    monkeypatch.setattr(Live, "outgrown", outgrown)
+    trainer = trainers.make_trainer(tmp_path, callbacks=[OneStepTooFar(1.0)], max_steps=8)
+    with pytest.warns(FailureWarning, match="weights-unchanged"):
+        trainers.guarded(trainer, on_finding="warn")
+
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("line", ['{"loss": %s, "grad_norm": %s}', "{'loss': '%s', 'grad_norm': '%s'}"])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import support
 import torch
+import torch.distributed as dist
 import trainers
+from torch._C._distributed_c10d import FileStore
+from torch.distributed.device_mesh import init_device_mesh
 from transformers import default_data_collator
 
 from unsilent import run_identity
@@ -93,24 +97,28 @@ def test_several_adapters_have_no_settings() -> None:
     assert "adapter" not in described(model)
 
 
-@pytest.mark.parametrize("mark", ["full_tensor", "ds_id"])
+@pytest.mark.parametrize("mark", ["placements", "ds_id", "_is_flat_param"])
 def test_shards_have_no_fingerprint(mark: str) -> None:
     """With another number of processes they would be other parts."""
-    tensor = torch.ones(3)
-    if mark == "full_tensor":
-        tensor = torch.nn.Parameter(tensor)
-    vars(tensor)[mark] = 1
+    tensor = torch.nn.Parameter(torch.ones(3))
+    vars(tensor)[mark] = True
 
     assert fingerprint([tensor]) is None
 
 
-def test_flat_parameter_has_no_fingerprint() -> None:
-    """That of FSDP."""
+def test_real_shards_have_no_fingerprint(tmp_path: Path) -> None:
+    """FSDP's flat parameter, and a distributed tensor."""
+    from torch.distributed.fsdp import FlatParameter
+    from torch.distributed.tensor import DTensor
 
-    class FlatParameter(torch.nn.Parameter):
-        """As FSDP names it."""
-
-    assert fingerprint([FlatParameter(torch.ones(3))]) is None
+    dist.init_process_group("gloo", store=FileStore(str(tmp_path / "group"), 1), rank=0, world_size=1)
+    try:
+        distributed = DTensor.from_local(torch.ones(3), init_device_mesh("cpu", (1,)))
+        flat: Any = FlatParameter
+        assert fingerprint([distributed]) is None
+        assert fingerprint([flat(torch.ones(3))]) is None
+    finally:
+        dist.destroy_process_group()
 
 
 def test_nothing_and_the_unreadable_have_no_fingerprint() -> None:
