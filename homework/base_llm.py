@@ -13,6 +13,7 @@ Shapes: B rows, T tokens, N samples per prompt.
 from __future__ import annotations
 
 import math
+import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 # 0.4 GB.
 GENERATION_BYTES = 2**30
 LARGEST_MICRO_BATCH = 128
+FIRST_PROCESS = os.getpid()  # another number later on: this process was forked
 
 BatchT = TypeVar("BatchT")
 
@@ -277,6 +279,10 @@ def load_model(path: str, dtype: torch.dtype, device: torch.device) -> Any:  # n
 
     Both names of the argument are known to transformers 5; ``dtype`` is the one that warns nobody.
     """
+    if os.getpid() != FIRST_PROCESS:  # pragma: no cover - in a forked process, unseen
+        # The first call after a fork replaces torch's pool of threads; two of the threads that read weights, both the
+        # first, fail: "Invalid thread pool!".
+        torch.set_num_threads(torch.get_num_threads())
     try:
         model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, attn_implementation=attention_for(device))
     except Exception as error:  # transformers, safetensors and torch each raise their own

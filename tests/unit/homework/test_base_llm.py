@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import random
+import sys
+import threading
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +18,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from transformers import AutoModelForCausalLM
 
 from homework import base_llm
 from homework.base_llm import BaseLLM
@@ -284,6 +290,53 @@ def test_damaged_base_is_one_error(tmp_path: Path) -> None:
 
     with pytest.raises(BaseModelMissing, match="a base model that loads"):
         BaseLLM(str(tmp_path))
+
+
+def load_with_six_threads(errors: list[str]) -> None:
+    """Begin to work with tensors in several threads at the same moment, as transformers does with the weights."""
+    begin = threading.Event()
+    tensor = torch.ones(400_000)  # large enough to be shared out
+
+    def work() -> None:
+        begin.wait()
+        try:
+            tensor.clone()
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    begin.set()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Torch with a pool of two threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_forked_process_reads_weights_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process forked from one that used torch loads a base: its threads find the pool renewed (torch's own race)."""
+    errors: list[str] = []
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", lambda *_, **__: load_with_six_threads(errors))
+
+    failed = 0
+    for _ in range(8):
+        if not (child := os.fork()):
+            with contextlib.suppress(AttributeError):  # nothing was loaded in truth
+                base_llm.load_model("tiny", torch.float32, torch.device("cpu"))
+            os._exit(bool(errors))
+        failed += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    assert failed == 0
 
 
 @pytest.mark.base
