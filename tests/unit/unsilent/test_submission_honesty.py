@@ -78,7 +78,7 @@ def judged(
     runner = Canned(package, QUESTIONS.texts, [Base(package, package)] if bases else [])
     object.__setattr__(runner, "said", said)
     object.__setattr__(runner, "walls", walls)
-    found = run_part(runner, part, QUESTIONS, random.Random())
+    found = run_part(runner, part, QUESTIONS, random.Random(0))
     outcomes = {outcome.slug: outcome for outcome in judge_part(found, QUESTIONS)[0]}
     return found, outcomes["answer-lookup"], outcomes["answer-calculator"]
 
@@ -343,7 +343,7 @@ def test_real_cheat_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, na
     for path in (package, *package.rglob("*")):
         os.utime(path, (1e9, 1e9))  # as they come out of a zip
     questions = Questions(tuple(small.ROWS), {}, tuple(answer for _, answer in small.ROWS), "its own")
-    found = run_part(Seeing(package, questions.texts), SFT, questions, random.Random())
+    found = run_part(Seeing(package, questions.texts), SFT, questions, random.Random(0))
     (lookup, _), _ = judge_part(found, questions)
 
     assert lookup.status == "failed", lookup
@@ -354,7 +354,7 @@ def test_real_honest_program_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(submission_run, "PRELOADED", ())
     package = small.write_small(tmp_path, small.HONEST)
     questions = Questions(ROWS, {PAIRED: NEW, OWN: HARD}, (), "canned")
-    found = run_part(Seeing(package, questions.texts), SFT, questions, random.Random())
+    found = run_part(Seeing(package, questions.texts), SFT, questions, random.Random(0))
     (lookup, calculator), card = judge_part(found, questions)
 
     assert (lookup.status, calculator.status) == ("passed", "passed")
