@@ -44,10 +44,12 @@ def bits_of(tensor: Tensor) -> NDArray[Any]:
     return np.frombuffer(tensor.file.read(tensor.begin, tensor.end), tensor.kind.bits).reshape(tensor.shape)
 
 
-def blocks_of(tensor: Tensor) -> Iterator[NDArray[Any]]:
-    """Its bits in order, a block at a time."""
-    for begin in range(tensor.begin, tensor.end, BLOCK):
-        yield np.frombuffer(tensor.file.read(begin, min(begin + BLOCK, tensor.end)), tensor.kind.bits)
+def blocks_of(tensor: Tensor, elements: int = 1) -> Iterator[NDArray[Any]]:
+    """Its bits in order, a block at a time, in each a multiple of so many elements."""
+    row = elements * int(tensor.kind.bits[-1])
+    step = max(1, BLOCK // row) * row
+    for begin in range(tensor.begin, tensor.end, step):
+        yield np.frombuffer(tensor.file.read(begin, min(begin + step, tensor.end)), tensor.kind.bits)
 
 
 def look_at(tensor: Tensor) -> Values:
@@ -82,30 +84,74 @@ def agree(one: Tensor, other: Tensor) -> bool:
     return all(np.array_equal(*pair) for pair in zip(blocks_of(one), blocks_of(other), strict=True))
 
 
-def update_norm(lora_a: Tensor, lora_b: Tensor, rank: int, scale: float) -> float | None:
-    """Frobenius norm of ``scale * B @ A``, without forming the product.
+@dataclass(frozen=True)
+class Update:
+    """What LoRA adds to one module: ``scale * B @ A``.
 
-    Args:
+    Attributes:
         lora_a: (experts * rank, in features), or with the axes of a convolution behind.
-        lora_b: (out features, rank * experts).
+        lora_b: (out features, rank * experts), with axes of one element behind.
         rank: Of one expert; PEFT keeps several experts' in one tensor.
         scale: ``alpha / r``, or ``alpha / sqrt(r)``.
+    """
+
+    lora_a: Tensor
+    lora_b: Tensor
+    rank: int
+    scale: float
+
+    @property
+    def is_product(self) -> bool:
+        """Whether shapes and dtypes allow the product."""
+        lora_a, lora_b = self.lora_a, self.lora_b
+        if min(len(lora_a.shape), len(lora_b.shape)) < 2 or not (lora_a.size and lora_b.size and self.rank > 0):  # noqa: PLR2004 - matrices
+            return False
+        rows, columns = lora_a.shape[0], lora_b.size // lora_b.shape[0]
+        return rows == columns and not rows % self.rank and {lora_a.dtype, lora_b.dtype} <= NUMBERS.keys()
+
+
+def look_at_update(update: Update) -> tuple[Values, Values, float | None]:
+    """Read both factors once, and measure their product.
 
     Returns:
-        The norm, from the Gram matrices: ``|B A|^2 = sum(B^T B * A A^T)``; nan where a value is not finite, None where
-        the shapes or dtypes do not allow it.
+        What was seen in A, and in B, as ``look_at`` tells it; and the Frobenius norm of ``scale * B @ A``, from the
+        Gram matrices: ``|B A|^2 = sum(B^T B * A A^T)``. The norm is nan where a value is not finite, None where the
+        shapes or dtypes do not allow it.
     """
-    if len(lora_a.shape) < 2 or len(lora_b.shape) < 2 or not (lora_a.size and lora_b.size and rank):  # noqa: PLR2004 - matrices
-        return None
-    rows, columns = lora_a.shape[0], lora_b.size // lora_b.shape[0]
-    if rows != columns or rows % rank or not {lora_a.dtype, lora_b.dtype} <= NUMBERS.keys():
-        return None
-    experts = rows // rank
-    first = bits_of(lora_a).reshape(experts, rank, -1)
-    second = bits_of(lora_b).reshape(-1, rank, experts).transpose(2, 1, 0)
+    lora_a, lora_b, rank = update.lora_a, update.lora_b, update.rank
+    if not update.is_product:
+        return look_at(lora_a), look_at(lora_b), None
+    first = bits_of(lora_a).reshape(-1, rank, math.prod(lora_a.shape[1:]))
     with np.errstate(all="ignore"):
-        squared = float((_gram(first, lora_a.dtype) * _gram(second, lora_b.dtype)).sum())
+        if rank > min(first.shape[2], lora_b.shape[0]):  # Gram matrices would outgrow the factors
+            second = bits_of(lora_b).reshape(-1, rank, len(first)).transpose(2, 1, 0)
+            squared = sum(_squared_product(*pair, update) for pair in zip(first, second, strict=True))
+            return look_at(lora_a), look_at(lora_b), _root(squared, update.scale)
+        own = _gram(first, lora_a.dtype)
+        other = np.zeros_like(own)
+        for rows in blocks_of(lora_b, rank * len(first)):
+            other += _gram(rows.reshape(-1, rank, len(first)).transpose(2, 1, 0), lora_b.dtype)
+        norm = _root(float((own * other).sum()), update.scale)
+    return _values_by_gram(lora_a, own), _values_by_gram(lora_b, other), norm
+
+
+def _root(squared: float, scale: float) -> float:
     return scale * math.sqrt(max(squared, 0.0)) if math.isfinite(squared) else math.nan
+
+
+def _values_by_gram(tensor: Tensor, gram: NDArray[np.float64]) -> Values:
+    """Squares stand on its diagonal: where their sum is finite, each value is; where it is above 0, some value is.
+
+    A sum of 0, or one that is not finite, may be one of squares too small or too large for a float: bits tell.
+    """
+    squares = float(np.einsum("eii->", gram))
+    return Values(zero=False, nonfinite=0, first=()) if 0 < squares < math.inf else look_at(tensor)
+
+
+def _squared_product(first: NDArray[Any], second: NDArray[Any], update: Update) -> float:
+    """Of bits (rank, in) and (rank, out), formed in full: no larger than the larger of the two."""
+    one, other = NUMBERS[update.lora_a.dtype](first), NUMBERS[update.lora_b.dtype](np.ascontiguousarray(second))
+    return float(np.square(other.T.astype(np.float64) @ one.astype(np.float64)).sum())
 
 
 def _gram(bits: NDArray[Any], dtype: str) -> NDArray[np.float64]:

@@ -16,8 +16,7 @@ from unsilent import inspect_adapter, tensor_values
 from unsilent.adapters import inspect_adapters
 from unsilent.manifest import write_manifest
 from unsilent.outcome import Report
-from unsilent.tensor_files import Tensor
-from unsilent.tensor_values import Values
+from unsilent.tensor_values import Update
 
 
 def statuses(report: Report) -> dict[str, str]:
@@ -188,13 +187,13 @@ def test_base_that_is_none_is_wrong_use(tmp_path: Path) -> None:
 def test_file_that_changes_meanwhile_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of one adapter and half of another is no adapter."""
     folder = support.write_adapter(tmp_path / "a", manifest=False)
-    real = tensor_values.look_at
+    real = tensor_values.look_at_update
 
-    def look(tensor: Tensor) -> Values:
+    def look(update: Update) -> Any:  # noqa: ANN401 - as the real one
         os.utime(folder / "adapter_model.safetensors", (1, 1))
-        return real(tensor)
+        return real(update)
 
-    monkeypatch.setattr(tensor_values, "look_at", look)
+    monkeypatch.setattr(tensor_values, "look_at_update", look)
 
     assert {one.reason for one in inspect_adapter(folder).outcomes} == {
         "adapter_model.safetensors changed while it was read"

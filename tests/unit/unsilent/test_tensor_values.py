@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from unsilent.tensor_files import Tensor, read_tensors
-from unsilent.tensor_values import agree, look_at, update_norm
+from unsilent.tensor_values import Update, Values, agree, look_at, look_at_update
 
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2]
 
@@ -55,6 +55,11 @@ def test_nothing_is_zero(tmp_path: Path) -> None:
     assert look_at(found["one"]).first == (0,)
 
 
+def update_norm(lora_a: Tensor, lora_b: Tensor, rank: int, scale: float) -> float | None:
+    """The norm alone."""
+    return look_at_update(Update(lora_a, lora_b, rank, scale))[2]
+
+
 @pytest.mark.parametrize("dtype", FLOATS[:4], ids=str)
 def test_norm_is_that_of_the_product(tmp_path: Path, dtype: torch.dtype) -> None:
     """Without forming it, in each dtype that adapters have."""
@@ -92,6 +97,45 @@ def test_norm_survives_every_value(tmp_path: Path) -> None:
     assert math.isnan(update_norm(found["big"], found["nan"], 1, 1.0) or 0)
     for pair in (("row", "back"), ("wide", "back"), ("big", "ints"), ("none", "back")):
         assert update_norm(found[pair[0]], found[pair[1]], 1, 1.0) is None
+
+
+@pytest.mark.parametrize("into", [5, 3], ids=["Gram matrices", "the product"])
+@pytest.mark.parametrize("dtype", FLOATS[:4], ids=str)
+def test_factors_are_seen_as_alone(tmp_path: Path, dtype: torch.dtype, into: int) -> None:
+    """What is looked at for its norm is found finite, zero or broken exactly where a plain look finds it."""
+    bad, tiny = torch.ones(4, into).to(dtype), torch.full((4, into), torch.finfo(dtype).tiny, dtype=dtype)
+    bad[2, 1] = math.inf
+    found = saved(
+        tmp_path, bad=bad, tiny=tiny, zero=torch.zeros(4, into).to(dtype), one=torch.ones(4, into).to(dtype),
+        back=torch.ones(6, 4).to(dtype), nan=torch.full((6, 4), math.nan).to(dtype),
+    )  # fmt: skip
+    pairs = [(found[first], found[second]) for first in ("bad", "tiny", "zero", "one") for second in ("back", "nan")]
+
+    seen = [look_at_update(Update(*pair, 4, 1.0))[:2] for pair in pairs]
+    assert seen == [(look_at(first), look_at(second)) for first, second in pairs]
+    assert [values.zero for values, _ in seen] == [False] * 4 + [True] * 2 + [False] * 2
+
+
+def test_blocks_end_with_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of six elements in blocks of two rows, and of one where a row is larger than a block."""
+    torch.manual_seed(0)
+    first, second = torch.randn(6, 30), torch.randn(21, 6)
+    found = saved(tmp_path, a=first, b=second)
+    norm = pytest.approx(float(torch.linalg.norm(second @ first)), rel=1e-5)
+
+    for size in (50, 20):
+        monkeypatch.setattr("unsilent.tensor_values.BLOCK", size)
+        assert update_norm(found["a"], found["b"], 6, 1.0) == norm
+
+
+def test_rank_far_above_the_shape(tmp_path: Path) -> None:
+    """A rank of 60,000 on a weight of one element: half a megabyte, whose Gram matrices would take 27 GB each."""
+    rank = 60_000
+    found = saved(tmp_path, a=torch.ones(rank, 1), b=torch.ones(1, rank))
+    *values, norm = look_at_update(Update(found["a"], found["b"], rank, 0.5))
+
+    assert norm == pytest.approx(rank / 2)
+    assert values == [Values(zero=False, nonfinite=0, first=())] * 2
 
 
 def test_equal_to_the_last_bit(tmp_path: Path) -> None:
