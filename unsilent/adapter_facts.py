@@ -128,17 +128,19 @@ def collect(looked: AdapterFolder, scratch: Callable[[], Path], *, quick: bool) 
     facts.unread = _why_unread(facts)
     if not facts.unread:
         facts.layout, facts.coverage, facts.unlaid = _lay_out(facts)
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - takes as long as all else with --quick
+    facts.unlooked = facts.unread or (QUICK if quick else "")
+    cores = os.cpu_count() or 1
+    if looked.manifest is not None and not facts.unlooked:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - takes as long as all else with --quick
 
-    with ThreadPoolExecutor(1) as beside:  # hashing leaves the interpreter to the one who looks at the values
-        hashed = None
-        if looked.manifest is not None:
-            largest = SMALL if quick else None
-            hashed = beside.submit(manifests.find_changes, looked.folder, looked.manifest, largest=largest)
-        facts.unlooked = facts.unread or (QUICK if quick else "")
-        if not facts.unlooked:
-            _look_at_values(facts, (os.cpu_count() or 1) - (hashed is not None))
-        facts.changes = hashed.result() if hashed else None
+        with ThreadPoolExecutor(1) as beside:  # hashing leaves the interpreter to the one who looks at the values
+            hashed = beside.submit(manifests.find_changes, looked.folder, looked.manifest)
+            _look_at_values(facts, cores - 1)
+            facts.changes = hashed.result()
+    elif looked.manifest is not None:
+        facts.changes = manifests.find_changes(looked.folder, looked.manifest, largest=SMALL if quick else None)
+    elif not facts.unlooked:
+        _look_at_values(facts, cores)
     for file in {id(tensor.file): tensor.file for tensor in facts.tensors.values()}.values():
         file.must_be_unchanged()
     return facts

@@ -30,12 +30,11 @@ import typer
 
 from .delivery import GITHUB, HTML, JUNIT, deliver
 from .dossier import Dossier
-from .fabrication import COUNT as REDRAWN
 from .failures import FAILURES
 from .gate_command import gate
 from .outcome import SCHEMA_VERSION, printable
+from .reasoned_rows import REDRAWN
 from .submission_command import check_submission
-from .symptoms import likely_causes, observe
 from .termination import tidy_on_sigterm
 
 if TYPE_CHECKING:
@@ -108,6 +107,8 @@ def _print_row(failure: Failure) -> None:
 @app.command(context_settings={"ignore_unknown_options": True})  # "-100 labels" is a symptom
 def explain(words: WORDS, as_json: JSON = False) -> None:
     """Explain a failure by its slug, or find the likely causes of a symptom."""
+    from .symptoms import likely_causes, observe  # noqa: PLC0415 - every word that points to a failure
+
     text = sys.stdin.read() if words == ["-"] else " ".join(words)
     slug = text.strip().lower()
     if slug in FAILURES:

@@ -15,9 +15,6 @@ import typer
 
 from .outcome import EXIT_STATUS, printable
 from .report import show
-from .report_github import as_annotations, as_summary
-from .report_html import as_html
-from .report_junit import as_junit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,10 +53,19 @@ def deliver(  # noqa: PLR0913 - one parameter an option
         print(dossier.as_json(strict=strict))
     else:
         show(dossier, strict=strict)
-    asked = ((html, as_html), (junit, as_junit))
-    written = [_write(path, render(dossier, strict=strict)) for path, render in asked if path]
+    written = []
+    if html:
+        from .report_html import as_html  # noqa: PLC0415 - each takes as long as judging a small adapter
+
+        written.append(_write(html, as_html(dossier, strict=strict)))
+    if junit:
+        from .report_junit import as_junit  # noqa: PLC0415
+
+        written.append(_write(junit, as_junit(dossier, strict=strict)))
     written += [_write(path, text) for path, text in (more or {}).items()]
     if github:
+        from .report_github import as_annotations, as_summary  # noqa: PLC0415
+
         for line in as_annotations(dossier, strict=strict):
             print(line, file=sys.stderr if as_json else sys.stdout)
         if path := os.environ.get(SUMMARY):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from .drawn_again import SHOWN, Difference, DrawnAgain
 from .outcome import failed, passed, skipped
 from .provenance import covers, row_hash, text_hash
-from .reasoned_rows import as_rows
+from .reasoned_rows import REDRAWN, as_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
 SLUG = "fabricated-reasoning"
 STAGE: Stage = "evaluation"
-# Rows drawn again, at half a second each on one core. Where every row is made up, one would do; where one in ten is,
-# 8 find it in 57 of 100 files, 30 in 96.
-COUNT = 8
 EXAMPLES = 5
 NO_RECORD = "nothing says where the reasoning comes from: there is no record of its sampling"
 
@@ -55,7 +52,7 @@ def check_fabricated(  # noqa: PLR0913 - rows, their record, and how to look
     record: Provenance | None,
     *,
     sampler: Sampler | None = None,
-    count: int = COUNT,
+    count: int = REDRAWN,
     seed: int | None = None,
     data: bytes | None = None,
 ) -> Outcome:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 LARGEST = 200_000_000  # bytes; a row takes a few hundred
 NAMES = ("question", "answer", "reasoning")
+# Rows of a file that are drawn again, at half a second each on one core. Where every row is made up, one would do;
+# where one in ten is, 8 find it in 57 of 100 files, 30 in 96.
+REDRAWN = 8
 
 
 class RowsUnreadable(Exception):

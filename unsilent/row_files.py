@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .fabrication import COUNT, check_fabricated, is_whole
+from .fabrication import check_fabricated, is_whole
 from .outcome import Report, skipped
 from .provenance import ProvenanceUnusable, read_provenance, sidecar_of
-from .reasoned_rows import RowsUnreadable, parse_rows, read_bytes
+from .reasoned_rows import REDRAWN, RowsUnreadable, parse_rows, read_bytes
 from .reasoning import check_dirty_rows, check_zero_rows
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ CHECKS = ("zero-rows", FORM := "dirty-rows", ORIGIN := "fabricated-reasoning")
 
 
 def judge_rows(
-    path: str | Path, *, sampler: Sampler | None = None, count: int = COUNT, seed: int | None = None
+    path: str | Path, *, sampler: Sampler | None = None, count: int = REDRAWN, seed: int | None = None
 ) -> Report:
     """Run the three checks on a file; where it cannot be read, each is skipped.
 
