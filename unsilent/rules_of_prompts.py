@@ -34,7 +34,7 @@ def find_other_prompts(reading: Reading) -> Iterator[Finding]:
     """[prompt-mismatch] [no-numeric-answers] The prompt that asks is not the one that was trained.
 
     Healthy: a prompt that is the beginning of the training text, where what follows it was learnt; spaces at the ends
-    of holes.
+    of holes. Rows of reasoning begin with no tag, so a prompt of RFT that ends with one is not their beginning.
     """
     for part in ("sft", "rft"):
         trained = {text for run in reading.runs if concerns(run, part) for text in trained_texts(run)}
@@ -45,16 +45,16 @@ def find_other_prompts(reading: Reading) -> Iterator[Finding]:
                 for asked in run.asked:
                     if asked.method == "answer":
                         for texts in asked_texts(run, asked):
-                            yield from _others(run, texts, trained)
+                            yield from _others(run, texts, trained, TAG if part == "rft" else None)
 
 
-def _others(run: Run, asked: list[Shaped], trained: set[Trained]) -> Iterator[Finding]:
-    """What one prompt may be that was not trained.
+def _others(run: Run, asked: list[Shaped], trained: set[Trained], never: str | None) -> Iterator[Finding]:
+    """What one prompt may be that was not trained; ``never`` stands at the beginning of no row.
 
     Where it may also be one that was, nobody knows if it ever is the other; of a text in which nothing is known but
     that it holds something, only the bare question itself is certainly without the words of training.
     """
-    fitting = [any(_fits(shape, text) for text in trained) for shape, _ in asked]
+    fitting = [any(_fits(shape, text, never) for text in trained) for shape, _ in asked]
     for (shape, choice), fits in zip(asked, fitting, strict=True):
         if shape and not fits:
             yield _other(
@@ -71,24 +71,24 @@ def _is_question(choice: Choice) -> bool:
     return isinstance(thing, Result) and any(map(_is_question, thing.call.receiver))
 
 
-def _fits(shape: str, text: Trained) -> bool:
+def _fits(shape: str, text: Trained, never: str | None) -> bool:
     """Whether a prompt is the trained one, or goes on as the text did that was learnt."""
     if text.prompt is not None and shape == text.prompt:
         return True
     if text.prompt is not None and not shape.startswith(text.prompt):
         return False
-    return _begins(text.whole, shape)
+    return _begins(text.whole, shape, never)
 
 
-def _begins(whole: str, shape: str) -> bool:
-    """Whether a text may begin with a prompt; the first hole is the question, any other may hold whatever it likes."""
+def _begins(whole: str, shape: str, never: str | None) -> bool:
+    """Whether a text may begin with a prompt; the first hole is the question, any other holds whatever it may hold."""
     if whole == HOLE:
         return True
     for place, letter in enumerate(shape):
         if place >= len(whole):
             return False
         if whole[place] == HOLE and HOLE in whole[:place]:
-            return True
+            return never is None or not shape[place:].lstrip().startswith(never)
         if whole[place] != letter:
             return False
     return True

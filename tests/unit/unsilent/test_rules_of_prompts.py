@@ -239,3 +239,27 @@ def test_entrance_of_another_part(tmp_path: Path) -> None:
             return CoT()
         """
     snippets.assert_as_marked(tmp_path, code, with_llm=True)
+
+
+REASONED = """
+        class RFT(BaseLLM):
+            def format_prompt(self, question):
+                return f"{question}PROMPT"MARK
+        def load_rft():
+            llm = RFT()
+            llm.model = PeftModel.from_pretrained(llm.model, "rft_model")
+            return llm
+        def train_rft():
+            llm = RFT()
+            rows = [encode(llm.tokenizer, q, text) for q, _, text in json.load(open("data/rft.json"))]
+            Trainer(get_peft_model(llm.model, LoraConfig(r=8)), train_dataset=rows).train()
+        def encode(tokenizer, q, text):
+            row, start = tokenizer(f"{q} {text}"), len(tokenizer(f"{q} ")["input_ids"])
+            return {"input_ids": row["input_ids"], "labels": [-100] * start + row["input_ids"][start:]}
+"""
+
+
+@pytest.mark.parametrize(("prompt", "mark"), [(" ", ""), (" <answer>", "  # <- prompt-mismatch")], ids=["plain", "tag"])
+def test_reasoning_begins_with_no_tag(tmp_path: Path, prompt: str, mark: str) -> None:
+    """Rows of which nothing is known are reasoning first: a prompt that ends with the tag cuts it off."""
+    snippets.assert_as_marked(tmp_path, REASONED.replace("PROMPT", prompt).replace("MARK", mark), with_llm=True)
