@@ -7,6 +7,7 @@ behind them in a line. Progress bars, colours, log prefixes and lines that were 
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from dataclasses import dataclass, field
@@ -132,6 +133,7 @@ class TextReader:
             yield from self._named("console output", record_of(_pairs(text), where))
 
 
+@functools.lru_cache(1024)
 def meaning(name: str) -> str | None:
     """Which quantity a name stands for."""
     return _MEANING.get(re.sub(r"[ /.-]", "_", name.strip().strip("'\"").lower()))
@@ -139,19 +141,22 @@ def meaning(name: str) -> str | None:
 
 def _pairs(text: str) -> dict[str, float]:
     """Numbers behind known names; the step from a progress bar where no name says it. A run's summary has none."""
-    if _SUMMARY.search(text):
+    if text.isspace() or not text or _SUMMARY.search(text):
         return {}
     bar: dict[str, float] = {}
-    for match in _BAR.finditer(text):
-        if "=" in match["postfix"]:
-            bar["step"] = float(match["done"])
-    text = _BAR.sub(lambda match: match["postfix"] if "=" in match["postfix"] else " ", text)
+    if "%|" in text:
+        for match in _BAR.finditer(text):
+            if "=" in match["postfix"]:
+                bar["step"] = float(match["done"])
+        text = _BAR.sub(lambda match: match["postfix"] if "=" in match["postfix"] else " ", text)
     found = {str(meaning(match["name"])): read_number(match["value"]) for match in reversed(list(_PAIR.finditer(text)))}
     return bar | found
 
 
 def _cut(text: str) -> str:
     """Of a record that was never closed, what stands before its last comma: a number may have lost its end."""
+    if "{" not in text:
+        return text
     head, brace, rest = text.partition("{")
     first, newline, others = rest.partition("\n")
     return head + (first.rpartition(",")[0] if brace else rest) + newline * bool(brace) + others * bool(brace)
