@@ -11,6 +11,7 @@ import json
 import math
 import os
 import stat
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 LARGEST_HEADER = 30_000_000  # bytes; safetensors allows 100 MB, and 250,000 tensors fit into this
 MOST_TENSORS = 250_000  # LoRA on 256 experts in each of 60 layers is 92,000
+MOST_AXES = 64  # numpy's limit, and more than any tensor has
 MOST_HOLES = 10_000  # of a file that are followed
 SPARSE = 1_000_000_000  # bytes from which on a file is asked how much of it was ever written
 LARGEST_FILE = 64_000_000_000  # bytes; no adapter of a model that exists comes near
@@ -216,15 +218,19 @@ def _read_header(text: bytes) -> dict[str, object]:
 def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
     table = dict(pairs)
     if len(table) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise TensorFileUnreadable(f"{next(name for name in names if names.count(name) > 1)[:200]} stands there twice")
+        times = Counter(name for name, _ in pairs)
+        raise TensorFileUnreadable(
+            f"{next(name for name, count in times.items() if count > 1)[:200]} stands there twice"
+        )
     return table
 
 
 def _tensor(name: str, entry: object, file: TensorFile, start: int) -> Tensor:
     match entry:
         case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]} if (
-            dtype in DTYPES and all(type(one) is int and one >= 0 for one in (*shape, begin, end))
+            dtype in DTYPES
+            and len(shape) <= MOST_AXES
+            and all(type(one) is int and one >= 0 for one in (*shape, begin, end))
         ):
             width = int(DTYPES[dtype].bits[-1])
         case _:

@@ -65,6 +65,7 @@ def test_metadata_is_no_tensor(tmp_path: Path) -> None:
         (entry(shape=[-2]), bytes(8), "nobody knows"),
         (entry(shape="2"), bytes(8), "nobody knows"),
         (entry(data_offsets=[0]), bytes(8), "nobody knows"),
+        (entry(shape=[1] * 64 + [2]), bytes(8), "nobody knows"),  # 65 axes
         (entry(), bytes(4), "does not fit bytes 0 to 8 of 4"),
         (entry(shape=[3]), bytes(8), "does not fit"),
         (entry(data_offsets=[8, 0]), bytes(8), "does not fit"),
