@@ -7,7 +7,7 @@ import statistics
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from .lora_coverage import row_of
+from .lora_coverage import MOST_CELLS, row_of
 from .lora_intent import LAYER
 from .outcome import plain
 
@@ -33,12 +33,11 @@ def describe(facts: AdapterFacts, trained: str) -> dict[str, object]:
         manifest says.
     """
     looked, intent = facts.looked, facts.intent
-    config = looked.config
     norms = {name: norm for name, norm in facts.layer_norms.items() if math.isfinite(norm)}
     return {
         "folder": str(looked.folder),
         "found": looked.note,
-        "base": config.get("base_model_name_or_path"),
+        "base": looked.base,
         "method": _method(facts),
         "rank": intent.rank if intent.is_lora else None,
         "ranks": dict(intent.ranks),
@@ -96,6 +95,8 @@ def _by_module(norms: Mapping[str, float]) -> dict[str, object] | None:
     for path, match in places.items():
         squares[row_of(match, several=several)][int(match["index"])] += norms[path] * norms[path]
     layers = sorted({index for row in squares.values() for index in row})
+    if len(squares) * len(layers) > MOST_CELLS:
+        return None
     values = [[plain(_root(row.get(index))) for index in layers] for row in squares.values()]
     return {"names": list(squares), "layers": layers, "values": values} if squares else None
 

@@ -13,6 +13,7 @@ import json
 import os
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,17 @@ class AdapterFolder:
         """Pickles that are not the adapter's: a Trainer's state, a value head."""
         found = [path for path in sorted(_entries(self.folder)) if path.suffix in PICKLES and not path.is_symlink()]
         return [path for path in found if path.is_file() and path not in (*self.weights, *self.shadowed)]
+
+    @property
+    def base(self) -> str | None:
+        """What the configuration calls its base; None where it is no name."""
+        named = self.config.get("base_model_name_or_path")
+        return named if isinstance(named, str) else None
+
+    @cached_property
+    def doubled(self) -> tuple[Path, Path] | None:
+        """As ``find_doubled``; of several adapters below one path it is set for all, as looking lists the folder."""
+        return find_doubled(self.asked)
 
 
 def read_folder(asked: Path, folder: Path | None = None, note: str = "") -> AdapterFolder:

@@ -99,10 +99,13 @@ def inspect_adapter(path: str | Path, base: str | Path | None = None, quick: boo
         try:
             root = _unpacked(asked, scratch)
             found = find_adapters(root)
-            judged = [
-                _judge(read_folder(asked if root == asked else folder, folder, note), base, scratch, quick=quick)
-                for folder, note in found
-            ]
+            doubled = find_doubled(asked) if root == asked else None
+            judged = []
+            for folder, note in found:
+                looked = read_folder(asked if root == asked else folder, folder, note)
+                if root == asked:
+                    looked.doubled = doubled
+                judged.append(_judge(looked, base, scratch, quick=quick))
         except (FolderUnjudged, ArchiveRefused, FileChanged) as error:
             return _unjudged(asked, str(error))
         except (OSError, RuntimeError) as error:  # the second is how Python 3.11 says that links go in a circle

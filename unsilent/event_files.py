@@ -24,6 +24,8 @@ VALUE = 1
 TAG, SIMPLE_VALUE, TENSOR = 1, 2, 8
 DTYPE, CONTENT, FLOATS, DOUBLES = 1, 4, 5, 6
 DOUBLE_DTYPE = 2
+MOST_FIELDS = 100_000  # of one message; a step's summary has one for each of its scalars
+LONGEST_VARINT = 10  # bytes of a number of 64 bits, seven of them in each
 VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES = 0, 1, 2, 5
 
 
@@ -64,9 +66,8 @@ def read_scalars(file: BinaryIO) -> Iterator[tuple[int, str, float]]:
 
 
 def _scalars(event: bytes) -> Iterator[tuple[int, str, float]]:
-    fields = list(_fields(event))
-    step = next((value for number, value in fields if number == STEP and isinstance(value, int)), 0)
-    for number, summary in fields:
+    step = next((value for number, value in _fields(event) if number == STEP and isinstance(value, int)), 0)
+    for number, summary in _fields(event):
         if number == SUMMARY and isinstance(summary, bytes):
             for inner, value in _fields(summary):
                 if inner == VALUE and isinstance(value, bytes):
@@ -89,7 +90,7 @@ def _scalar(value: bytes) -> Iterator[tuple[str, float]]:
 
 def _tensor(tensor: bytes) -> Iterator[float]:
     """The number of a tensor that holds one."""
-    fields = dict(_fields(tensor))
+    fields = {number: content for number, content in _fields(tensor) if number in {DTYPE, CONTENT, FLOATS, DOUBLES}}
     is_double = fields.get(DTYPE) == DOUBLE_DTYPE
     for number in (CONTENT, DOUBLES if is_double else FLOATS):
         content = fields.get(number)
@@ -99,8 +100,11 @@ def _tensor(tensor: bytes) -> Iterator[float]:
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Number and content of each field: an integer, or the bytes of anything else."""
-    at = 0
+    at = count = 0
     while at < len(message):
+        count += 1
+        if count > MOST_FIELDS:
+            raise ValueError(f"more than {MOST_FIELDS:,} fields in one message")
         key, at = _varint(message, at)
         kind = key & 7
         if kind == VARINT:
@@ -120,8 +124,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
     value = shift = 0
-    while at < len(message):
-        byte = message[at]
+    for byte in message[at : at + LONGEST_VARINT]:
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:  # noqa: PLR2004 - the highest bit says that more follow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import manifest as manifests
-from .adapter_folder import CONFIG, WHOLE, find_doubled
+from .adapter_folder import CONFIG, WHOLE
 from .outcome import failed, passed, skipped
 
 if TYPE_CHECKING:
@@ -19,10 +19,9 @@ NAMED = 20  # files or names listed in the evidence
 
 def check_place(facts: AdapterFacts) -> Outcome:
     """[nested-output-dir] Look for an adapter that was saved one folder too deep, below its own package's name."""
-    doubled = find_doubled(facts.looked.asked)
-    if doubled is None:
+    if facts.looked.doubled is None:
         return passed("nested-output-dir", STAGE)
-    meant, found = doubled
+    meant, found = facts.looked.doubled
     return failed(
         "nested-output-dir",
         STAGE,
@@ -200,8 +199,9 @@ def check_manifest(facts: AdapterFacts) -> Outcome:
     if not changes:
         also = "; ".join(f"{name}: {what}" for name, what in facts.changes.items())
         said = [f"changed since training, beside the adapter itself: {also}"] if also else []
-        if stopped := looked.manifest.get("stopped"):
-            said.append(f"the state before step {stopped['step']}, where the run was stopped by {stopped['failure']}")
+        match looked.manifest:
+            case {"stopped": {"step": int(step), "failure": str(failure)}}:
+                said.append(f"the state before step {step}, where the run was stopped by {failure}")
         if facts.unlooked and not facts.unread:
             said.append("large files compared by size alone")
         return passed(slug, STAGE, "; ".join(said))

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     Search = Callable[[Calls, Value, Args, Kwargs, Site], Value | None]
 
 LONGEST_SEARCHED = 256  # characters of a text
-MOST_REPETITIONS = 3  # of a pattern: 256 to this power is what a search may take
+MOST_REPETITIONS = 3  # of a pattern: 256 to this power is what a search may take, 0.5 s
+MOST_WAYS = 26  # as a power of 2: a repetition has 256 ways at most, an optional part or an alternative 2
 MOST_REPLACED = 16  # places of a text that are replaced by what a function says
 REPEATED_GROUP = re.compile(r"\)[*+?{]|\\\d|\(\?[P<=!(]")  # and references, and looks around
 
@@ -37,7 +38,9 @@ def _pattern(value: Value, flags: Value) -> re.Pattern[str] | None:
     if not isinstance(known, str) or len(names) != len(flags) or len(known) > LONGEST_SEARCHED:
         return None
     plain = re.sub(r"\\[^\d]", "", known)
-    if REPEATED_GROUP.search(plain.replace("(?P<", "(")) or len(re.findall(r"[*+{]", plain)) > MOST_REPETITIONS:
+    repetitions, either = len(re.findall(r"[*+{]", plain)), len(re.findall(r"(?<![*+?}(])\?|\|", plain))
+    is_long = repetitions > MOST_REPETITIONS or 8 * repetitions + either > MOST_WAYS
+    if REPEATED_GROUP.search(plain.replace("(?P<", "(")) or is_long:
         return None
     try:
         return re.compile(known, sum(getattr(re, name.rpartition(".")[2]) for name in names))

@@ -42,7 +42,8 @@ _PAIR = re.compile(
 _RECORD = re.compile(r"\{[^{}]*\}")
 _SUMMARY = re.compile(r"train_runtime|train_samples_per_second")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_BLANKS = re.compile(r" {3,}")  # padding of tables, which patterns with optional blanks would try in every way
+# Padding of tables, which patterns with optional blanks would try in every way; tabs part cells, some of them empty.
+_BLANKS = re.compile(r" {3,}|\s{16,}")
 _DIGITS = re.compile(r"\d{400,}")  # no number that a run prints
 _BAR = re.compile(r"\d+%\|[^|\n]{0,200}\|\s*(?P<done>\d+)/\d+\s*\[(?P<postfix>[^\]\n]*)\]?")
 _MARKUP = ((re.compile(r"</t[dh]>", re.IGNORECASE), "\t"), (re.compile(r"</?[a-z][^>\n]{0,200}>", re.IGNORECASE), ""))
@@ -79,6 +80,10 @@ class TextReader:
     def read(self, piece: str, where: str) -> Iterator[LogRecord]:
         """The records that end in this piece: a line, or a part of a very long one."""
         text = self.unclosed + _BLANKS.sub(" ", _DIGITS.sub("", _ANSI.sub("", piece)))
+        ends = "}" in piece or "log_history" in piece or len(text) >= LONGEST_RECORD
+        if self.unclosed.startswith("{") and not ends:
+            self.unclosed = text
+            return
         self.unclosed = ""
         if "log_history" in text:
             self.form = STATE

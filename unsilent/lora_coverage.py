@@ -8,15 +8,17 @@ is larger than what is there, is left to ``--base``.
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .lora_intent import LAYER, OF_CLASSIFIERS
 from .lora_layout import PREFIX
-from .name_patterns import ends_in, ends_of
+from .name_patterns import ends_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -59,6 +61,8 @@ NOT_IN_THE_LAST = ("to_add_out", "ff_context")
 SHARED_AT_THE_END = ("k_proj", "v_proj")  # where the last layers reuse the keys and values of one before them
 MOST_ABSENT = 0.5  # of the layers: beyond it the adapter's own pattern says nothing
 REPEATS = 3  # holes at equal distances that are a pattern, not a loss
+MOST_PLACES = 300_000  # where names that nobody has could stand
+MOST_CELLS = 1_000_000  # of a picture: a name in a layer
 NAMED = 20  # modules named in the evidence
 
 
@@ -80,6 +84,8 @@ class Coverage:
 
     def as_grid(self) -> list[str]:
         """The rows as text: ``#`` for a layer that has the module, ``.`` for one that has not."""
+        if len(self.rows) * self.layers > MOST_CELLS:
+            return [f"{len(self.rows):,} names in {self.layers:,} layers: too many to draw"]
         width = max(map(len, self.rows), default=0)
         return [
             f"{name:<{width}}  {''.join('#' if one in has else '.' for one in range(self.layers)) if has else '#'}"
@@ -135,13 +141,17 @@ def _lost_names(modules: Collection[str], intent: Intent) -> tuple[list[str], li
 
     A name is surely lost where each architecture that has all that is there would have another of the names, too.
     """
-    leaves = {path.rpartition(".")[2] for path in modules if intent.asks_by_name(path)} - _OUTSIDE
+    leaves = {path.rpartition(".")[2] for path in intent.asked_by_name(modules)} - _OUTSIDE
     pattern = isinstance(intent.targets, str)
     listed = [] if pattern else sorted(intent.targets or ())
     wanted = sorted(_asked_by_pattern(modules, intent)) if pattern else listed
     there = {end for path in modules for end in ends_of(path)}
-    unmet = [name for name in wanted if name not in there]
-    unmet = [name for name in unmet if not intent.excludes({name, *_places(name, modules)})]
+    unmet = {name: None for name in wanted if name not in there}  # in their order
+    if unmet and (intent.excluded or intent.saved):
+        blocks = sorted({path.rpartition(".")[0] for path in modules})[: MOST_PLACES // len(unmet)]
+        places = {name: {name, *(f"{block}.{name}" for block in blocks)} for name in unmet}
+        excluded = intent.excludes({place for own in places.values() for place in own})
+        unmet = {name: None for name in unmet if excluded.isdisjoint(places[name])}
     fitting = [family for family in FAMILIES if leaves <= family and (len(leaves) > 1 or family not in LATENT)]
     lost = [{name for name in unmet if name.rpartition(".")[2] in family} for family in fitting]
     sure = (set.intersection(*lost) or min(lost, key=len)) if lost and all(lost) else set()
@@ -149,7 +159,7 @@ def _lost_names(modules: Collection[str], intent: Intent) -> tuple[list[str], li
         sure = set(unmet) - _OUTSIDE  # nothing that was trained in a layer is there
     usual = any(path.startswith("model.layers.") for path in modules)
     certain = [name for name in unmet if LAYER.match(name) or name in sure or (usual and name in HEADS)]
-    return certain, [name for name in listed if name in unmet and name not in certain]
+    return certain, [name for name in listed if name in unmet.keys() - certain]
 
 
 def _asked_by_pattern(modules: Collection[str], intent: Intent) -> set[str]:
@@ -162,38 +172,38 @@ def _asked_by_pattern(modules: Collection[str], intent: Intent) -> set[str]:
 _OUTSIDE = frozenset({"lm_head", "embed_tokens", "wte", "score", "classifier"})
 
 
-def _places(name: str, modules: Collection[str]) -> set[str]:
-    """Where a module of this name might stand, beside those that are there."""
-    return {f"{path.rpartition('.')[0]}.{name}" for path in modules}
-
-
 def _holes(name: str, stack: _Stack, intent: Intent) -> list[str]:
     """Modules that other layers have and one layer lacks, where nothing but a loss explains it."""
-    layers = set(range(max(stack.indices) + 1)) if intent.layers is None else stack.indices
+    indices = stack.indices
+    layers = set(range(max(indices) + 1)) if intent.layers is None else indices
+    whole = sorted(_lost_whole(layers - indices, stack))
     by_leaf: dict[str, set[int]] = defaultdict(set)
     by_block: dict[str, set[int]] = defaultdict(set)
-    names: dict[tuple[str, int], set[str]] = defaultdict(set)  # what a block has in a layer
+    names: dict[tuple[str, int], int] = defaultdict(int)  # what a block has in a layer, a bit for each of its names
+    seen: Counter[str] = Counter()
     for rest, has in stack.present.items():
+        block = rest.rpartition(".")[0]
         for index in has:
-            names[rest.rpartition(".")[0], index].add(rest)
+            names[block, index] |= 1 << seen[block]
+        seen[block] += 1
         by_leaf[rest.rpartition(".")[2]] |= has
         by_block[rest.rpartition(".")[0]] |= has
     found = []
     for rest, has in stack.present.items():
         block, _, leaf = rest.rpartition(".")
-        like = set().union(*(names[block, index] for index in has))
+        like = functools.reduce(operator.or_, (names[block, index] for index in has))
         lone = {index for index in by_block[block] - has if names[block, index] & like}  # the block without it
-        gone = stack.indices - by_block[block] - by_leaf[leaf]  # no such block, and no other with it
+        gone = indices - by_block[block] - by_leaf[leaf]  # no such block, and no other with it
         if block.rpartition(".")[2] not in IN_EVERY_LAYER:
             gone = set()  # such a block comes and goes
         if leaf in NOT_IN_THE_LAST or block in NOT_IN_THE_LAST:
-            lone, gone = lone - {max(stack.indices)}, gone - {max(stack.indices)}
+            lone, gone = lone - {max(indices)}, gone - {max(indices)}
         if leaf in SHARED_AT_THE_END and len(lone) > 1 and min(lone) > max(has):
             lone = set()
         for absent, present in ((lone, has), (gone, by_block[block])):
             if absent and not _is_pattern(absent, present):
                 found += [f"{name}.{index}.{rest}" for index in sorted(absent)]
-        found += [f"{name}.{index}.{rest}" for index in sorted(_lost_whole(layers - stack.indices, stack))]
+        found += [f"{name}.{index}.{rest}" for index in whole]
     return found
 
 
@@ -240,7 +250,8 @@ def _lost_saved(layout: Layout, intent: Intent) -> tuple[list[str], list[str]]:
     """Modules to be saved whole that are not there: surely lost, or possibly never in the model."""
     there = [name.removeprefix(PREFIX) for name in layout.saved]
     tokens = [] if not intent.tokens or any("trainable_tokens_delta" in one for one in there) else ["trainable tokens"]
-    gone = [name for name in intent.saved if not any(f"{name}." in one for one in there)]
+    together = "\n".join(there)
+    gone = [name for name in intent.saved if f"{name}." not in together]
     if set(OF_CLASSIFIERS) <= set(intent.saved) and set(gone) != set(OF_CLASSIFIERS):
         gone = [name for name in gone if name not in OF_CLASSIFIERS]
     usual = any(path.startswith("model.layers.") for path in layout.modules)
@@ -253,9 +264,8 @@ def _lost_parameters(modules: Collection[str], intent: Intent) -> list[str]:
     owners: dict[str, list[str]] = defaultdict(list)
     for name in intent.parameters:
         owners[name.rpartition(".")[0]].append(name)
-    lost = []
-    for owner, names in owners.items():
-        around = [path for path in modules if ends_in(path.replace(".base_layer", ""), owner)]
-        wrappers = max((path.count(".base_layer") + 1 for path in around), default=0)
-        lost += names[wrappers:] if owner else []
-    return lost
+    wrappers: dict[str, int] = defaultdict(int)
+    for path in modules:
+        for end in ends_of(path.replace(".base_layer", "")):
+            wrappers[end] = max(wrappers[end], path.count(".base_layer") + 1)
+    return [name for owner, names in owners.items() if owner for name in names[wrappers[owner] :]]

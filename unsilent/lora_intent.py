@@ -11,9 +11,10 @@ import difflib
 import math
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .name_patterns import PLAIN, ends_in, ends_of, matching, matching_ends
+from .name_patterns import PLAIN, ends_of, first_matching, matching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -35,6 +36,8 @@ DEFAULT_INITIAL_RANK = 12  # AdaLoraConfig's init_r
 ALL_LINEAR = "all-linear"  # PEFT writes the names that it found instead; a configuration made by hand may not
 MOST_SAVED = 1_000  # modules in modules_to_save
 MOST_NAMES = 100_000  # in one field; LoRA on every expert of a large model by its full name is 92,000
+LONGEST = 100_000  # characters of a name or pattern
+MOST_KINDS = 100  # names of lists of layers
 LARGEST = 1e100  # that any field may say; Python's own integers have no end
 TASKS = ("CAUSAL_LM", "SEQ_CLS", "SEQ_2_SEQ_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION")
 LAYER = re.compile(r"^(?P<stack>(?:.*?\.)?[^.]*)\.(?P<index>\d+)\.(?P<rest>.+)$")  # the first number counts
@@ -49,7 +52,11 @@ def _is_number(value: object) -> bool:
 
 
 def _are_texts(value: object, most: int = MOST_NAMES) -> bool:
-    return isinstance(value, list) and len(value) <= most and all(isinstance(one, str) for one in value)
+    return isinstance(value, list) and len(value) <= most and all(map(_is_text, value))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST
 
 
 def _is_table_of(holds: Callable[[object], bool]) -> Callable[[object], bool]:
@@ -70,12 +77,12 @@ FIELDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "r": ("must be a whole number above 0", _is_count),
     "init_r": ("must be a whole number above 0", _is_count),
     "lora_alpha": ("must be a number", _is_number),
-    "target_modules": ("names or one pattern", lambda value: isinstance(value, str) or _are_texts(value)),
-    "exclude_modules": ("names or one pattern", lambda value: isinstance(value, str) or _are_texts(value)),
+    "target_modules": ("names or one pattern", lambda value: _is_text(value) or _are_texts(value)),
+    "exclude_modules": ("names or one pattern", lambda value: _is_text(value) or _are_texts(value)),
     "target_parameters": ("names", _are_texts),
     "modules_to_save": (f"names, at most {MOST_SAVED}", lambda value: _are_texts(value, MOST_SAVED)),
     "layers_to_transform": ("numbers of layers", _are_layers),
-    "layers_pattern": ("names", lambda value: isinstance(value, str) or _are_texts(value)),
+    "layers_pattern": (f"names, at most {MOST_KINDS}", lambda value: _is_text(value) or _are_texts(value, MOST_KINDS)),
     "rank_pattern": ("a table of whole numbers above 0", _is_table_of(_is_count)),
     "alpha_pattern": ("a table of numbers", _is_table_of(_is_number)),
     "task_type": ("a task of PEFT's", lambda value: value in TASKS),
@@ -144,15 +151,19 @@ class Intent:
         """
         parts = module.split(".")
         above = [".".join(parts[: place + 1]) for place in range(len(parts))]
-        return any(name.endswith(end) for name in above for end in self.saved)
+        return any(name.endswith(self.saved) for name in above)
 
-    def asks_by_name(self, module: str) -> bool:
-        """Whether ``target_modules`` name this module, rather than ``target_parameters`` a parameter of it.
+    def asked_by_name(self, modules: Collection[str]) -> frozenset[str]:
+        """Which of the modules ``target_modules`` name, rather than ``target_parameters`` a parameter of theirs.
 
         Raises:
             PatternUnusable: A pattern in the configuration cannot be used.
         """
-        return bool(self._by_name(frozenset((module,))))
+        return self._by_name(frozenset(modules))
+
+    @cached_property
+    def _owners(self) -> frozenset[str]:
+        return frozenset(name.rpartition(".")[0] for name in self.parameters)
 
     def _by_name(self, modules: frozenset[str]) -> frozenset[str]:
         if self.targets is None:  # PEFT's own choice for the architecture, where it is not parameters alone
@@ -179,8 +190,7 @@ class Intent:
         """
         while module.endswith(".base_layer"):
             module = module.removesuffix(".base_layer")
-        owners = [name.rpartition(".")[0] for name in self.parameters]
-        return any(not owner or ends_in(module, owner) for owner in owners)
+        return "" in self._owners or not self._owners.isdisjoint(ends_of(module))
 
     def rank_of(self, modules: Collection[str]) -> dict[str, int]:
         """The rank of each module.
@@ -197,10 +207,8 @@ class Intent:
 
 
 def _first_match(patterns: Mapping[str, Any], modules: Collection[str], default: Any) -> dict[str, Any]:  # noqa: ANN401 - numbers
-    found = dict.fromkeys(modules, default)
-    for pattern, matched in reversed(matching_ends(patterns, modules).items()):  # the first that matches wins
-        found |= dict.fromkeys(matched, patterns[pattern])
-    return found
+    found = first_matching(patterns, modules)
+    return {name: patterns[found[name]] if name in found else default for name in modules}
 
 
 def read_intent(config: Mapping[str, Any]) -> Intent:

@@ -71,6 +71,7 @@ class Layout:
         strange: Names that PEFT would drop, with why.
         lacking: Parts that belong to a module which has others, by the name they would have.
         misshapen: Tensors whose shape cannot be right, with why.
+        named: Of the modules those that ``target_modules`` name; others have it on a parameter.
     """
 
     modules: dict[str, Module] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class Layout:
     strange: dict[str, str] = field(default_factory=dict)
     lacking: list[str] = field(default_factory=list)
     misshapen: dict[str, str] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()
     ranks: dict[str, int] = field(default_factory=dict)
     scales: dict[str, float] = field(default_factory=dict)
 
@@ -116,10 +118,11 @@ def lay_out(tensors: Mapping[str, Tensor], intent: Intent) -> Layout:
             layout.strange |= dict.fromkeys((one.name for one in own.values()), "the configuration does not ask for it")
     layout.ranks = intent.rank_of(layout.modules)
     layout.scales = intent.scale_of(layout.modules, layout.ranks)
+    layout.named = intent.asked_by_name(layout.modules)
     for module in layout.modules.values():
         layout.strange |= _unasked_parts(module, intent)
         layout.lacking += _lacking_parts(module, intent)
-        layout.misshapen |= dict(_misshapen(module, intent, layout.ranks[module.path]))
+        layout.misshapen |= dict(_misshapen(module, intent, layout))
     layout.misshapen |= dict(_unlike_siblings(layout))
     return layout
 
@@ -135,7 +138,7 @@ def _wrong_place(name: str) -> str:
         return f"with {wrapper} in it, which is left of a wrapper around the model"
     if module.startswith("module."):
         return "with module. in it, which is left of a wrapper around the model"
-    match = LAYER.match(name)
+    match = LAYER.match(module)
     return f"layer {match['index'][:20]}, which no model has" if match and len(match["index"]) > DIGITS else ""
 
 
@@ -177,7 +180,7 @@ def _lacking_parts(module: Module, intent: Intent) -> Iterator[str]:
     yield from (f"{PREFIX}{module.path}.{part}" for part in wanted if part not in parts)
 
 
-def _misshapen(module: Module, intent: Intent, rank: int) -> Iterator[tuple[str, str]]:
+def _misshapen(module: Module, intent: Intent, layout: Layout) -> Iterator[tuple[str, str]]:
     """Shapes that contradict each other, or the rank of the configuration."""
     first, second = module.lora_a, module.lora_b
     for tensor, axis, name in ((first, 0, "rows"), (second, 1, "columns")):
@@ -185,7 +188,7 @@ def _misshapen(module: Module, intent: Intent, rank: int) -> Iterator[tuple[str,
             continue
         if len(tensor.shape) < 2:  # noqa: PLR2004 - a matrix
             yield tensor.name, f"{list(tensor.shape)}, where a matrix was expected"
-        elif problem := _wrong_rank(tensor.shape[axis], module, intent, rank):
+        elif problem := _wrong_rank(tensor.shape[axis], module, intent, layout):
             yield tensor.name, f"{list(tensor.shape)}: {tensor.shape[axis]} {name}, {problem}"
     if first is None or second is None or min(len(first.shape), len(second.shape)) < 2:  # noqa: PLR2004
         return
@@ -218,18 +221,15 @@ def _unlike_siblings(layout: Layout) -> Iterator[tuple[str, str]]:
             yield module.lora_a.name, f"{wide}, where {first} beside it reads the same input with {other}"
 
 
-def _wrong_rank(found: int, module: Module, intent: Intent, rank: int) -> str:
+def _wrong_rank(found: int, module: Module, intent: Intent, layout: Layout) -> str:
     """Why this number of rows cannot be; empty where it can. Of experts' parameters PEFT stacks the rows."""
+    rank = layout.ranks[module.path]
     if intent.method == "ADALORA" or intent.variant:
         return ""  # AdaLoRA drops ranks while it trains
-    if intent.parameters and _is_on_parameter(module.path, intent):
+    if intent.parameters and (module.path.endswith(".base_layer") or module.path not in layout.named):
         ranks = {intent.rank, *intent.ranks.values()}
         return "" if any(found % one == 0 for one in ranks) else f"no multiple of r = {intent.rank}"
     first = module.lora_a
     if first is not None and len(first.shape) > 2 and rank % max(found, 1) == 0:  # noqa: PLR2004 - a matrix
         return ""  # a convolution in groups
     return "" if found == rank else f"where the configuration says r = {rank}"
-
-
-def _is_on_parameter(path: str, intent: Intent) -> bool:
-    return path.endswith(".base_layer") or not intent.asks_by_name(path)

@@ -26,7 +26,8 @@ try:
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
 except ImportError:
     pass
-print(json.dumps([[name for name in names if re.fullmatch(pattern, name)] for pattern in patterns]))
+compiled = [re.compile(pattern) for pattern in patterns]
+print(json.dumps([next((at for at, one in enumerate(compiled) if one.fullmatch(name)), -1) for name in names]))
 """
 
 
@@ -42,24 +43,30 @@ def matching(pattern: str, names: Collection[str]) -> frozenset[str]:
     """
     if PLAIN.fullmatch(pattern):
         return frozenset(name for name in names if name == pattern)
-    return _ask([pattern], names)[0]
+    return frozenset(name for name, place in _ask([pattern], names).items() if not place)
 
 
-def matching_ends(patterns: Collection[str], names: Collection[str]) -> dict[str, frozenset[str]]:
-    """Names that end in what a pattern matches, after a dot or from the start, as PEFT reads ``rank_pattern``.
+def first_matching(patterns: Collection[str], names: Collection[str]) -> dict[str, str]:
+    """For each name the first pattern that matches its end, after a dot or from the start: ``rank_pattern`` in PEFT.
 
     Returns:
-        By pattern, in their order.
+        By name; those that no pattern matches are left out.
 
     Raises:
         PatternUnusable: One of them cannot be used; the message says why.
     """
-    odd = [pattern for pattern in patterns if not PLAIN.fullmatch(pattern)]
-    asked = dict(zip(odd, _ask([rf"(.*\.)?({pattern})" for pattern in odd], names) if odd else [], strict=True))
-    return {
-        pattern: asked[pattern] if pattern in asked else frozenset(name for name in names if ends_in(name, pattern))
-        for pattern in patterns
-    }
+    listed = list(patterns)
+    plain = {pattern: place for place, pattern in enumerate(listed) if PLAIN.fullmatch(pattern)}
+    odd = [place for place, pattern in enumerate(listed) if pattern not in plain]
+    asked = _ask([rf"(.*\.)?({listed[place]})" for place in odd], names) if odd else {}
+    found = {}
+    for name in names:
+        places = [plain[end] for end in ends_of(name) if end in plain]
+        if name in asked:
+            places.append(odd[asked[name]])
+        if places:
+            found[name] = listed[min(places)]
+    return found
 
 
 def ends_in(name: str, end: str) -> bool:
@@ -73,10 +80,11 @@ def ends_of(name: str) -> list[str]:
     return [".".join(parts[place:]) for place in range(len(parts))]
 
 
-def _ask(patterns: list[str], names: Collection[str]) -> list[frozenset[str]]:
-    """Match in a process of its own, with Python's own library alone."""
+def _ask(patterns: list[str], names: Collection[str]) -> dict[str, int]:
+    """By name the place of the first pattern that matches all of it: in a process with Python's own library alone."""
     command = [sys.executable, "-I", "-S", "-c", MATCH]
-    question = json.dumps([LIMIT, patterns, sorted(names)])
+    listed = sorted(names)
+    question = json.dumps([LIMIT, patterns, listed])
     said = repr(patterns[0] if len(patterns) == 1 else patterns)[:80]
     try:
         done = subprocess.run(  # noqa: S603 - our own command
@@ -86,4 +94,4 @@ def _ask(patterns: list[str], names: Collection[str]) -> list[frozenset[str]]:
         if getattr(error, "returncode", -1) < 0:
             raise PatternUnusable(f"{said} takes more than {LIMIT} s on {len(names)} names") from error
         raise PatternUnusable(f"{said} is no regular expression") from error
-    return [frozenset(found) for found in json.loads(done.stdout)]
+    return {name: place for name, place in zip(listed, json.loads(done.stdout), strict=True) if place >= 0}

@@ -33,7 +33,7 @@ class RowsUnreadable(Exception):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReasonedRow:
     """One row as it was found.
 

@@ -230,19 +230,19 @@ def check_base(facts: AdapterFacts) -> Outcome:
     config, manifest, base = facts.looked.config, facts.looked.manifest, facts.base
     trained = manifest["base"] if manifest else {"name": "", "revision": "", "config_sha256": ""}
     pairs = {
-        "name": (trained["name"], config.get("base_model_name_or_path")),
+        "name": (trained["name"], facts.looked.base),
         "revision": (trained["revision"], config.get("revision")),
         "config_sha256": (trained["config_sha256"], base.config_sha256 if base else None),
     }
     other = {what: pair for what, pair in pairs.items() if all(pair) and pair[0] != pair[1]}
-    named = f"{config.get('base_model_name_or_path') or 'nothing'!r:.80}"
+    named = f"{facts.looked.base or 'nothing'!r:.80}"
     if base and base.refused == "base" and not other:
         return failed(
             slug,
             STAGE,
             f"Expected a base that takes this adapter, but got one on which {base.complaint}. Where: "
             f"{facts.looked.folder}. What to do: load it on the base it was trained on; it names {named}.",
-            {"refusal": base.complaint, "named": config.get("base_model_name_or_path")},
+            {"refusal": base.complaint, "named": facts.looked.base},
         )
     if base and base.complaint and not other:
         return skipped(slug, STAGE, f"the base cannot be asked: {base.complaint}")

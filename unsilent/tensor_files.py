@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LARGEST_HEADER = 30_000_000  # bytes; safetensors allows 100 MB, and 250,000 tensors fit into this
 MOST_TENSORS = 250_000  # LoRA on 256 experts in each of 60 layers is 92,000
+LONGEST_NAME, MOST_PARTS = 1_000, 64  # characters, and parts between dots; names of real tensors have a tenth of both
 MOST_AXES = 64  # numpy's limit, and more than any tensor has
 MOST_HOLES = 10_000  # of a file that are followed
 SPARSE = 1_000_000_000  # bytes from which on a file is asked how much of it was ever written
@@ -226,6 +227,11 @@ def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _tensor(name: str, entry: object, file: TensorFile, start: int) -> Tensor:
+    if len(name) > LONGEST_NAME or name.count(".") >= MOST_PARTS:
+        raise TensorFileUnreadable(
+            f"{name[:200]}...: a name of {len(name)} characters in {name.count('.') + 1} parts, where {LONGEST_NAME} "
+            f"and {MOST_PARTS} are the limits"
+        )
     match entry:
         case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]} if (
             dtype in DTYPES

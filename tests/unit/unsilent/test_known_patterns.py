@@ -28,6 +28,10 @@ CASES = {
         "import re\ndef load():\n    return [re.search('(a+)+b', 'a'), re.search('a*a*a*a*', 'a'), re.search('(', 'a'), re.search('a', 'a', flags=re.NONSENSE), re.search('a', 'a' * 999)]\n",
         "[re.search(), re.search(), re.search(), re.search(), re.search()]",
     ),
+    "many ways": (
+        "import re\ndef load():\n    return [re.search('a?' * 27, 'a'), re.search('(ab|ab)' * 27, 'ab'), re.search('a*' * 3 + 'b?' * 3, 'a'), re.search('-?[0-9]+[.]?[0-9]*', 'a 1.5')[0]]\n",
+        "[re.search(), re.search(), re.search(), '1.5']",
+    ),
     "groups of something else": (
         "[ask().group(1), ask().groups(), {'a': 1}.group(), {'a': 1}.groups()]",
         "[.group(), .groups(), .group(), .groups()]",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from unsilent import name_patterns
-from unsilent.name_patterns import PatternUnusable, ends_in, matching, matching_ends
+from unsilent.name_patterns import PatternUnusable, ends_in, first_matching, matching
 
 NAMES = ["model.layers.0.q_proj", "model.layers.1.q_proj", "q_proj", "xq_proj"]
 
@@ -23,7 +23,7 @@ NAMES = ["model.layers.0.q_proj", "model.layers.1.q_proj", "q_proj", "xq_proj"]
 def test_patterns_match_as_a_whole_or_at_an_end(pattern: str, whole: list[str], ends: list[str]) -> None:
     """A plain name is compared, anything else is a regular expression."""
     assert matching(pattern, NAMES) == set(whole)
-    assert matching_ends([pattern, "q_proj"], NAMES) == {pattern: set(ends), "q_proj": set(NAMES[:3])}
+    assert first_matching([pattern, "q_proj"], NAMES) == dict.fromkeys(NAMES[:3], "q_proj") | dict.fromkeys(ends, pattern)
     assert (ends_in("a.b", "b"), ends_in("b", "b"), ends_in("ab", "b")) == (True, True, False)
 
 
@@ -38,4 +38,4 @@ def test_pattern_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> No
 def test_pattern_that_is_none_is_refused() -> None:
     """A bracket that is never closed."""
     with pytest.raises(PatternUnusable, match="is no regular expression"):
-        matching_ends(["q_proj", "(q_proj"], NAMES)
+        first_matching(["q_proj", "(q_proj"], NAMES)

@@ -65,6 +65,8 @@ def test_metadata_is_no_tensor(tmp_path: Path) -> None:
         (entry(shape=[-2]), bytes(8), "nobody knows"),
         (entry(shape="2"), bytes(8), "nobody knows"),
         (entry(data_offsets=[0]), bytes(8), "nobody knows"),
+        (entry() | {"y" * 1001: entry()["x"]}, bytes(8), "a name of 1001 characters in 1 parts, where 1000"),
+        ({"y" + ".y" * 64: entry()["x"]}, bytes(8), "a name of 129 characters in 65 parts"),
         (entry(shape=[1] * 64 + [2]), bytes(8), "nobody knows"),  # 65 axes
         (entry(), bytes(4), "does not fit bytes 0 to 8 of 4"),
         (entry(shape=[3]), bytes(8), "does not fit"),
