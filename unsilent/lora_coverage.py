@@ -21,7 +21,7 @@ from .lora_layout import PREFIX
 from .name_patterns import ends_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from .lora_intent import Intent
     from .lora_layout import Layout
@@ -61,7 +61,7 @@ NOT_IN_THE_LAST = ("to_add_out", "ff_context")
 SHARED_AT_THE_END = ("k_proj", "v_proj")  # where the last layers reuse the keys and values of one before them
 MOST_ABSENT = 0.5  # of the layers: beyond it the adapter's own pattern says nothing
 REPEATS = 3  # holes at equal distances that are a pattern, not a loss
-MOST_PLACES = 300_000  # where names that nobody has could stand
+MOST_PLACES = 300_000  # where names that nobody has could stand, or that some layers have
 MOST_CELLS = 1_000_000  # of a picture: a name in a layer
 NAMED = 20  # modules named in the evidence
 
@@ -159,7 +159,8 @@ def _lost_names(modules: Collection[str], intent: Intent) -> tuple[list[str], li
         sure = set(unmet) - _OUTSIDE  # nothing that was trained in a layer is there
     usual = any(path.startswith("model.layers.") for path in modules)
     certain = [name for name in unmet if LAYER.match(name) or name in sure or (usual and name in HEADS)]
-    return certain, [name for name in listed if name in unmet.keys() - certain]
+    perhaps = unmet.keys() - certain
+    return certain, [name for name in listed if name in perhaps]
 
 
 def _asked_by_pattern(modules: Collection[str], intent: Intent) -> set[str]:
@@ -179,20 +180,14 @@ def _holes(name: str, stack: _Stack, intent: Intent) -> list[str]:
     whole = sorted(_lost_whole(layers - indices, stack))
     by_leaf: dict[str, set[int]] = defaultdict(set)
     by_block: dict[str, set[int]] = defaultdict(set)
-    names: dict[tuple[str, int], int] = defaultdict(int)  # what a block has in a layer, a bit for each of its names
-    seen: Counter[str] = Counter()
     for rest, has in stack.present.items():
-        block = rest.rpartition(".")[0]
-        for index in has:
-            names[block, index] |= 1 << seen[block]
-        seen[block] += 1
         by_leaf[rest.rpartition(".")[2]] |= has
         by_block[rest.rpartition(".")[0]] |= has
-    found = []
-    for rest, has in stack.present.items():
+    found: list[str] = []
+    for rest, without in _blocks_without(stack, by_block):
+        lone = without
         block, _, leaf = rest.rpartition(".")
-        like = functools.reduce(operator.or_, (names[block, index] for index in has))
-        lone = {index for index in by_block[block] - has if names[block, index] & like}  # the block without it
+        has = stack.present[rest]
         gone = indices - by_block[block] - by_leaf[leaf]  # no such block, and no other with it
         if block.rpartition(".")[2] not in IN_EVERY_LAYER:
             gone = set()  # such a block comes and goes
@@ -204,7 +199,29 @@ def _holes(name: str, stack: _Stack, intent: Intent) -> list[str]:
             if absent and not _is_pattern(absent, present):
                 found += [f"{name}.{index}.{rest}" for index in sorted(absent)]
         found += [f"{name}.{index}.{rest}" for index in whole]
+        if len(found) > MOST_PLACES:
+            break
     return found
+
+
+def _blocks_without(stack: _Stack, by_block: Mapping[str, set[int]]) -> Iterator[tuple[str, set[int]]]:
+    """For each name the layers in which its block stands without it, with others that stand beside it elsewhere."""
+    names: dict[tuple[str, int], int] = defaultdict(int)  # what a block has in a layer, a bit for each of its names
+    seen: Counter[str] = Counter()
+    for rest, has in stack.present.items():
+        block = rest.rpartition(".")[0]
+        for index in has:
+            names[block, index] |= 1 << seen[block]
+        seen[block] += 1
+    last: tuple[str, set[int]] = "", set()
+    lone: set[int] = set()
+    for rest, has in stack.present.items():
+        block = rest.rpartition(".")[0]
+        if last != (block, has):  # names that stand in the same layers lack the same, and follow one another
+            last = block, has
+            like = functools.reduce(operator.or_, (names[block, index] for index in has))
+            lone = {index for index in by_block[block] - has if names[block, index] & like}
+        yield rest, lone
 
 
 def _lost_whole(absent: set[int], stack: _Stack) -> set[int]:
