@@ -117,6 +117,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError) as error:
         raise ManifestUnusable(folder, f"one that cannot be read ({type(error).__name__}: {error})") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
+    if version is None and isinstance(content, dict) and "seal" in content:
+        raise ManifestUnusable(folder, "one that was edited: its version is gone")
     if version != SCHEMA_VERSION:
         raise ManifestUnusable(folder, f"one of schema {version!r}")
     if wrong := _wrong_field(content):

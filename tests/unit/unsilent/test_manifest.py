@@ -72,11 +72,13 @@ def test_numbers_must_be_numbers(tmp_path: Path) -> None:
         ("{", "cannot be read"),
         ("[]", "schema None"),
         ('{"schema_version": 2}', "schema 2"),
+        ('{"files": {}}', "schema None"),  # another program's
+        ('{"schema_versyon": 1, "seal": "0"}', "was edited: its version is gone"),
         ('{"schema_version": 1}', "without created as str"),
         ("[" * 100_000, "cannot be read"),
         ("\x00\xff", "cannot be read"),
     ],
-    ids=["cut", "list", "newer", "empty", "deep", "binary"],
+    ids=["cut", "list", "newer", "other", "no version", "empty", "deep", "binary"],
 )
 def test_unusable_manifest_is_named(tmp_path: Path, text: str, message: str) -> None:
     """Whatever the file holds: one exception, with what was found."""
