@@ -23,9 +23,12 @@ from .symbols import (
     Unknown,
     calls_in,
     constant,
+    walk,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .entry_points import Asked, Run
     from .symbols import Call, Choice, Thing, Value
 
@@ -64,7 +67,32 @@ def trained_texts(run: Run) -> list[Trained]:
             where = call.stack[-1].node if call.stack else None
             for shape, _ in shapes(call.argument("text", 0)):
                 groups.setdefault(where, {}).setdefault(call.site, []).append(shape)
-    return [text for group in groups.values() for text in _told_apart(list(group.values()))]
+    found = [text for group in groups.values() for text in _told_apart(list(group.values()))]
+    return found or [text for act in trainings(run) for made in act.made_by for text in _texts_of_rows(made)]
+
+
+def _texts_of_rows(trainer: Call) -> Iterator[Trained]:
+    """What TRL's trainers tokenize themselves: rows with a prompt and a completion, or messages, or a text."""
+    for choice in walk(trainer.argument("train_dataset")) if trainer.last == "SFTTrainer" else ():
+        columns = choice.thing.items if isinstance(choice.thing, Table) else {}
+        for asked in _texts_of(columns.get("prompt", ())):
+            if asked != HOLE:  # it may be the whole prompt as well as the question
+                yield from (
+                    Trained(asked, asked + said.removeprefix(CHAT)) for said in _texts_of(columns.get("completion", ()))
+                )
+        for talk in _texts_of(columns.get("messages", ())):
+            yield Trained("|".join([*talk.split("|")[:-2], ""]), talk)  # without the last message, which is learnt
+
+
+def _texts_of(column: Value) -> Iterator[str]:
+    """The shapes of a column: of one row, or of a list of all; messages as their chat template writes them."""
+    for choice in column:
+        if messages := _messages((choice,)):
+            yield CHAT + messages
+        elif isinstance(choice.thing, Many):
+            yield from (text for item in choice.thing.items for text in _texts_of(item))
+        else:
+            yield shape_of(choice.thing)
 
 
 def _told_apart(calls: list[list[str]]) -> list[Trained]:

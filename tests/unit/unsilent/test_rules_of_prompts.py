@@ -263,3 +263,54 @@ REASONED = """
 def test_reasoning_begins_with_no_tag(tmp_path: Path, prompt: str, mark: str) -> None:
     """Rows of which nothing is known are reasoning first: a prompt that ends with the tag cuts it off."""
     snippets.assert_as_marked(tmp_path, REASONED.replace("PROMPT", prompt).replace("MARK", mark), with_llm=True)
+
+
+ROWS = """
+        class SFT(BaseLLM):
+            def format_prompt(self, question):
+                ASKED
+        def load_sft():
+            llm = SFT()
+            llm.model = PeftModel.from_pretrained(llm.model, "sft_model")
+            return llm
+        def say(role, text):
+            return {"role": role, "content": text}
+        def train_sft():
+            data = json.load(open("data/train.json"))
+            rows = ROWS
+            trainer = SFTTrainer("base", train_dataset=datasets.Dataset.KIND(rows), peft_config=LoraConfig(r=8))
+            trainer.train()
+"""
+CHAT = 'self.tokenizer.apply_chat_template([say("user", question)], tokenize=False, add_generation_prompt=True)'
+PAIRS = '{"prompt": [f"{q} <answer>" for q, _ in data], "completion": [f"{a}</answer>" for _, a in data]}'
+TALKS = '[{"prompt": [say("user", q)], "completion": [say("assistant", f"<answer>{a}</answer>")]} for q, a in data]'
+MESSAGES = '[{"messages": [say("user", q), say("assistant", f"<answer>{a}</answer>")]} for q, a in data]'
+MISMATCH = "  # <- prompt-mismatch"
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind", "asked", "mark"),
+    [
+        (PAIRS, "from_dict", 'f"{question} <answer>"', ""),
+        (PAIRS, "from_dict", 'f"{question}: <answer>"', MISMATCH),
+        (TALKS, "from_list", CHAT, ""),
+        (TALKS, "from_list", "question.strip()", MISMATCH),
+        (MESSAGES, "from_list", CHAT, ""),
+        (MESSAGES, "from_list", 'f"{question} <answer>"', MISMATCH),
+        ('[{"prompt": q, "completion": f" <answer>{a}</answer>"} for q, a in data]', "from_list", "question", ""),
+    ],
+    ids=[
+        "pairs",
+        "other pairs",
+        "talks",
+        "talks asked plainly",
+        "messages",
+        "messages asked plainly",
+        "unknown prompts",
+    ],
+)
+def test_rows_that_trl_tokenizes(tmp_path: Path, rows: str, kind: str, asked: str, mark: str) -> None:
+    """Its trainer writes conversations with the chat template, and puts completions behind prompts."""
+    code = ROWS.replace("ASKED", f"return {asked}{mark}").replace("rows = ROWS", f"rows = {rows}").replace("KIND", kind)
+    code = "        import datasets\n        from trl import SFTTrainer\n" + code[1:]
+    snippets.assert_as_marked(tmp_path, code, with_llm=True)
