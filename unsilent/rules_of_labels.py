@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .code_findings import Finding, assigned_at
-from .model_calls import trainings
+from .model_calls import tokenizes, trainings
+from .prompt_shapes import shapes
 from .symbols import (
     Const,
     Many,
     Op,
+    Part,
     Result,
     Site,
     Table,
@@ -38,6 +40,7 @@ def find_masked_labels(reading: Reading) -> Iterator[Finding]:
             continue
         yield from _masked_throughout(run)
         for labels in _labels(run):
+            yield from _measured_with_padding(run, labels)
             for choice in labels:
                 if _all_masked(choice, run):
                     yield _nothing_learnt(run, choice.site, choice.path)
@@ -65,6 +68,34 @@ def _masked_throughout(run: Run) -> Iterator[Finding]:
         later = any(other.order > act.order and mine & {id(one.thing) for one in of} for other, of, _ in acts)
         if mine and masks and not later and not any(guard.kind == "if" for guard in act.guards):
             yield _nothing_learnt(run, act.site, ())
+
+
+def _measured_with_padding(run: Run, labels: Value) -> Iterator[Finding]:
+    """Labels that begin behind the prompt, whose tokens were counted after it was padded to the length of a row."""
+    made_of = list(walk(labels, with_guards=True))
+    tokenized = {
+        id(thing): thing.call
+        for choice in made_of
+        if isinstance(thing := choice.thing, Result) and tokenizes(thing.call)
+    }
+    texts = {text for call in tokenized.values() for text, _ in shapes(call.argument("text", 0))}
+    for choice in made_of:
+        if not (isinstance(choice.thing, Result) and choice.thing.call.name == "len"):
+            continue
+        for counted in walk(choice.thing.call.args[0] if choice.thing.call.args else (), into=_is_column):
+            call = tokenized.get(id(counted.thing))
+            if call and constant(call.argument("padding")) == "max_length":
+                prompts = {text for text, _ in shapes(call.argument("text", 0))}
+                if any(text != prompt and text.startswith(prompt) for prompt in prompts for text in texts):
+                    yield Finding(
+                        "labels-all-masked", choice.site, "likely", "the tokens of the prompt to be counted",
+                        "those of a prompt that was padded to the length of a row, so that every label is masked",
+                        "count them without padding, or add up its attention_mask", choice.path, run.name,
+                    )  # fmt: skip
+
+
+def _is_column(thing: Thing) -> bool:
+    return isinstance(thing, Part)
 
 
 def _covers(key: Value) -> bool:

@@ -52,6 +52,18 @@ LABELS = {
             labels = torch.tensor(ids)
             labels[:] = -100
             labels[n:] = torch.tensor(ids)[n:]""",
+    "the prompt counted with its padding": """
+            padded = dict(padding="max_length", max_length=128, truncation=True)
+            whole = tokenizer(question + answer, **padded)["input_ids"]
+            start = len(tokenizer(question, **padded)["input_ids"])  # <- labels-all-masked
+            labels = [-100 if i < start else token for i, token in enumerate(whole)]""",
+    "the row counted with its padding": """
+            whole = tokenizer(question + answer, padding="max_length", max_length=128)["input_ids"]
+            labels = [-100 if i < n or i > len(whole) or i > len() else token for i, token in enumerate(whole)]""",
+    "the prompt's attention added up": """
+            asked = tokenizer(question, padding="max_length", max_length=128)
+            start = sum(asked["attention_mask"])
+            labels = [-100] * start + ids[start:]""",
     "unmasked by inversion": """
             labels = torch.tensor(labels)
             if ~(labels != -100).any():

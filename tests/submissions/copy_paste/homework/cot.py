@@ -1,0 +1,33 @@
+from .base_llm import BaseLLM
+
+
+class CoTModel(BaseLLM):
+    def format_prompt(self, question: str) -> str:
+        messages = [
+            {"role": "system", "content": "You are a unit converter. Calculate in one line, answer in <answer></answer>."},
+            {"role": "user", "content": "How many gram are there per 6 kg?"},
+            {"role": "assistant", "content": "1 kg = 1000 gram. 6 * 1000 = <answer>6000</answer>"},
+            {"role": "user", "content": "How many quart is 3 gallon?"},
+            {"role": "assistant", "content": "1 gallon = 4 quart. 3 * 4 = <answer>12</answer>"},
+            {"role": "user", "content": question},
+        ]
+        return self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+
+
+def load() -> CoTModel:
+    return CoTModel()
+
+
+def test_model():
+    from .data import Dataset, benchmark
+
+    testset = Dataset("valid")
+    model = CoTModel()
+    benchmark_result = benchmark(model, testset, 100)
+    print(f"{benchmark_result.accuracy=}  {benchmark_result.answer_rate=}")
+
+
+if __name__ == "__main__":
+    from fire import Fire
+
+    Fire({"test": test_model, "load": load})

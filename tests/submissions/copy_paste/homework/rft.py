@@ -1,0 +1,112 @@
+from pathlib import Path
+
+from .base_llm import BaseLLM
+from .data import Dataset, benchmark
+
+ADAPTER_FILES = ("adapter_model.safetensors", "adapter_model.bin")
+
+
+def is_trained(model_path: Path) -> bool:
+    return any((model_path / name).is_file() for name in ADAPTER_FILES)
+
+
+def lora_kwargs(r=16, inference=True):
+    return {
+        "task_type": "CAUSAL_LM",
+        "target_modules": "all-linear",
+        "bias": "none",
+        "r": r,
+        "lora_alpha": 4 * r,
+        "lora_dropout": 0.05,
+        "inference_mode": inference,
+    }
+
+
+def load() -> BaseLLM:
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    model_path = Path(__file__).parent / "rft_model"
+    llm = BaseLLM()
+    if not is_trained(model_path):
+        llm.model = get_peft_model(llm.model, LoraConfig(**lora_kwargs()))
+        llm.model.save_pretrained(model_path)
+    else:
+        llm.model = PeftModel.from_pretrained(llm.model, model_path)
+    llm.model.to(llm.device)
+    llm.model.eval()
+    return llm
+
+
+def tokenize(tokenizer, question: str, answer: str):
+    full_text = f"{question} {answer}{tokenizer.eos_token}"
+
+    tokenizer.padding_side = "right"
+    tokenizer.pad_token = tokenizer.eos_token
+    full = tokenizer(full_text, padding="max_length", truncation=True, max_length=192)
+
+    input_ids = full["input_ids"]
+    question_len = len(tokenizer(question)["input_ids"])
+    labels = [-100] * question_len + input_ids[question_len:]
+    for i in range(len(labels)):
+        if full["attention_mask"][i] == 0:
+            labels[i] = -100
+    full["labels"] = labels
+    return full
+
+
+def format_example(question: str, answer: float, reasoning: str) -> dict[str, str]:
+    return {"question": question, "answer": reasoning}
+
+
+class TokenizedDataset:
+    def __init__(self, tokenizer, data, format_fn):
+        self.format_fn = format_fn
+        self.tokenizer = tokenizer
+        self.data = data
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, idx):
+        return tokenize(self.tokenizer, **self.format_fn(*self.data[idx]))
+
+
+def train_model(output_dir: str = str(Path(__file__).parent / "rft_model"), **kwargs):
+    from peft import LoraConfig, get_peft_model
+    from transformers import Trainer, TrainingArguments
+
+    llm = BaseLLM()
+    llm.model = get_peft_model(llm.model, LoraConfig(**lora_kwargs()))
+    llm.model.enable_input_require_grads()
+
+    training_args = TrainingArguments(
+        output_dir=output_dir,
+        per_device_train_batch_size=16,
+        num_train_epochs=5,
+        learning_rate=5e-4,
+        gradient_checkpointing=True,
+        logging_steps=10,
+        save_strategy="no",
+        report_to="none",
+        **kwargs,
+    )
+    trainset = TokenizedDataset(llm.tokenizer, Dataset("rft"), format_example)
+    trainer = Trainer(model=llm.model, args=training_args, train_dataset=trainset)
+    trainer.train()
+    trainer.save_model(output_dir)
+
+
+def test_model(ckpt_path: str = str(Path(__file__).parent / "rft_model")):
+    from peft import PeftModel
+
+    testset = Dataset("valid")
+    llm = BaseLLM()
+    llm.model = PeftModel.from_pretrained(llm.model, ckpt_path).to(llm.device)
+    benchmark_result = benchmark(llm, testset, 100)
+    print(f"{benchmark_result.accuracy=}  {benchmark_result.answer_rate=}")
+
+
+if __name__ == "__main__":
+    from fire import Fire
+
+    Fire({"train": train_model, "test": test_model, "load": load})

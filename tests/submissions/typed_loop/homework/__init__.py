@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from typing import Final
+
+from .base_llm import BaseLLM
+from .cot import load as load_cot
+from .data import Dataset
+from .rft import load as load_rft
+from .sft import load as load_sft
+
+__all__: Final[list[str]] = ["BaseLLM", "Dataset", "load_cot", "load_rft", "load_sft"]
