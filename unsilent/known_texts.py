@@ -83,12 +83,24 @@ def _rstrip(on: Calls, of: Choice, args: Args, kwargs: Kwargs, site: Site) -> Va
 def _join(on: Calls, of: Choice, args: Args, kwargs: Kwargs, site: Site) -> Value | None:
     between = of.thing.value if isinstance(of.thing, Const) else None
     known = on.elements(args[0]) if args else None
+    known = _but_empty(args[0]) if args and known is None else known
     if not isinstance(between, str) or known is None:
         return None
     parts: list[str | Value] = []
     for number, value in enumerate(known):
         parts += ([between] if number else []) + pieces(value)
     return on.text(parts, site)
+
+
+def _but_empty(value: Value) -> list[Value] | None:
+    """The items of ``[part for part in parts if part]``: it is assumed that an unknown text is not empty."""
+    thing = value[0].thing if len(value) == 1 else None
+    if not isinstance(thing, Many) or thing.whole:
+        return None
+    own = {id(choice.thing) for item in thing.items for choice in item}
+    tests = [(guard, test) for item in thing.items for choice in item for guard in choice.guards for test in guard.test]
+    only_itself = all(guard.kind == "if" and guard.holds and id(test.thing) in own for guard, test in tests)
+    return thing.items if tests and only_itself else None
 
 
 def _replace_text(on: Calls, of: Choice, args: Args, kwargs: Kwargs, site: Site) -> Value | None:

@@ -36,6 +36,10 @@ CASES = {
         "['a<b'.partition('<'), 'ab'.removeprefix('a'), 'a\\nb'.splitlines(), 'a'.split('a' if ask() else 'b')]",
         ["[('a', '<', 'b'), 'b', ['a', 'b'], .split()]"],
     ),
+    "joined without the empty": (
+        "[' '.join(part for part in [ask(), 'b', ''] if part), ' '.join(part for part in [ask(), 'b'] if go())]",
+        ["[f'{} b', .join()]"],
+    ),
     "no bombs": ("['a'.split('a', 10 ** 9), ('a' * 9000).join(['b'] * 3)]", ["[.split(), .join()]"]),
     "list as long as a book": ("('a ' * 400 + 'b').split('a')[0]", ["''"]),
     "very many parts": (f"'{'b' * 21_000}'.split('b')", [".split()"]),
