@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections import defaultdict
-from contextlib import AbstractContextManager, nullcontext
+from collections import defaultdict, deque
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -248,14 +248,28 @@ def _place_of(tensor: Tensor) -> tuple[str, int]:
 
 
 def _each(look: Callable[[S], T], things: Sequence[S], threads: int) -> list[T]:
-    """``map`` in so many threads, each of which has every so many-th of the things."""
+    """``map`` in so many threads, each of which takes the next thing when it is done with one."""
     if threads == 1 or not things:
         return [look(thing) for thing in things]
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - as above
 
+    found: dict[int, T] = {}
+    left = deque(enumerate(things))
+
+    def work(_: int) -> None:
+        while (taken := _next(left)) is not None:
+            place, thing = taken
+            found[place] = look(thing)
+
     with _one_thread_a_product(), ThreadPoolExecutor(threads) as pool:
-        shares = list(pool.map(lambda first: [look(thing) for thing in things[first::threads]], range(threads)))
-    return [shares[place % threads][place // threads] for place in range(len(things))]
+        list(pool.map(work, range(threads)))
+    return [found[place] for place in range(len(things))]
+
+
+def _next(left: deque[T]) -> T | None:
+    with suppress(IndexError):  # another thread took the last
+        return left.popleft()
+    return None
 
 
 def _one_thread_a_product() -> AbstractContextManager[object]:
