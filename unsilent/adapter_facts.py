@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections import defaultdict, deque
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from . import manifest as manifests
 from .adapter_folder import add_tensors
@@ -23,21 +22,15 @@ from .pickles import PickleScan, scan_pickle
 from .tensor_files import TensorFileUnreadable, read_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from .adapter_folder import AdapterFolder
     from .base_shapes import BaseComparison
     from .tensor_files import Tensor
-    from .tensor_values import Update, Values
-
-S = TypeVar("S")
-T = TypeVar("T")
+    from .tensor_values import Values
 
 QUICK = "values are not read with --quick"
-LARGE = 16_000_000  # bytes from which on several threads read: a core takes 7 ms for so many
-ELEMENTS = 250_000  # of a tensor, in the mean, below which threads wait for one another longer than they save
-MOST_THREADS = 4  # each holds one pair of factors; memory is as fast as that
 SMALL = 1_000_000  # bytes; what is hashed with --quick, too: configurations and notes
 
 
@@ -128,22 +121,32 @@ def collect(looked: AdapterFolder, scratch: Callable[[], Path], *, quick: bool) 
     facts.unread = _why_unread(facts)
     if not facts.unread:
         facts.layout, facts.coverage, facts.unlaid = _lay_out(facts)
-    facts.unlooked = facts.unread or (QUICK if quick else "")
-    cores = os.cpu_count() or 1
-    if looked.manifest is not None and not facts.unlooked:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - takes as long as all else with --quick
-
-        with ThreadPoolExecutor(1) as beside:  # hashing leaves the interpreter to the one who looks at the values
-            hashed = beside.submit(manifests.find_changes, looked.folder, looked.manifest)
-            _look_at_values(facts, cores - 1)
-            facts.changes = hashed.result()
-    elif looked.manifest is not None:
-        facts.changes = manifests.find_changes(looked.folder, looked.manifest, largest=SMALL if quick else None)
-    elif not facts.unlooked:
-        _look_at_values(facts, cores)
+    _read_and_hash(facts, quick=quick)
     for file in {id(tensor.file): tensor.file for tensor in facts.tensors.values()}.values():
         file.must_be_unchanged()
     return facts
+
+
+def _read_and_hash(facts: AdapterFacts, *, quick: bool) -> None:
+    """Look at values, and compare the files with their manifest: side by side where there is both to do."""
+    looked = facts.looked
+    facts.unlooked = facts.unread or (QUICK if quick else "")
+    if facts.unlooked:
+        if looked.manifest is not None:
+            facts.changes = manifests.find_changes(looked.folder, looked.manifest, largest=SMALL if quick else None)
+        return
+    from .value_reading import look_at_values  # noqa: PLC0415 - numpy, which takes as long as all else with --quick
+
+    cores = os.cpu_count() or 1
+    if looked.manifest is None:
+        look_at_values(facts, cores)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - the same
+
+    with ThreadPoolExecutor(1) as beside:  # hashing leaves the interpreter to the one who looks at the values
+        hashed = beside.submit(manifests.find_changes, looked.folder, looked.manifest)
+        look_at_values(facts, cores - 1)
+        facts.changes = hashed.result()
 
 
 def _why_unread(facts: AdapterFacts) -> str:
@@ -216,88 +219,3 @@ def _lay_out(facts: AdapterFacts) -> tuple[Layout | None, Coverage | None, str]:
 
 def _looks_like_lora(tensors: Mapping[str, Tensor]) -> bool:
     return any(".lora_A." in name or name.endswith(".lora_A") for name in tensors)
-
-
-def _look_at_values(facts: AdapterFacts, cores: int) -> None:
-    """Read every byte once, in the order in which they lie, and measure what LoRA adds to each module.
-
-    Reading and multiplying leave the interpreter to others: with two threads on two cores in half of the time.
-    """
-    from .tensor_values import look_at, look_at_update  # noqa: PLC0415 - numpy, which --quick need not load
-
-    updates = _updates_of(facts)
-    paired = {tensor.name for update in updates.values() for tensor in (update.lora_a, update.lora_b)}
-    names = sorted(facts.tensors, key=lambda name: _place_of(facts.tensors[name]))
-    rest = [name for name in names if name not in paired]
-    paths = sorted(updates, key=lambda path: _place_of(updates[path].lora_a))
-    tensors = facts.tensors.values()
-    is_large = sum(one.end - one.begin for one in tensors) > LARGE
-    is_worth_it = is_large and sum(one.size for one in tensors) > ELEMENTS * len(tensors)
-    threads = max(1, min(MOST_THREADS, cores)) if is_worth_it else 1
-    values = dict(zip(rest, _each(look_at, [facts.tensors[name] for name in rest], threads), strict=True))
-    looked = dict(zip(paths, _each(look_at_update, [updates[path] for path in paths], threads), strict=True))
-    for path, update in updates.items():
-        values[update.lora_a.name], values[update.lora_b.name], norm = looked[path]
-        if norm is not None:
-            facts.norms[path] = norm
-    facts.values = {name: values[name] for name in names}
-
-
-def _place_of(tensor: Tensor) -> tuple[str, int]:
-    return str(tensor.file.path), tensor.begin
-
-
-def _each(look: Callable[[S], T], things: Sequence[S], threads: int) -> list[T]:
-    """``map`` in so many threads, each of which takes the next thing when it is done with one."""
-    if threads == 1 or not things:
-        return [look(thing) for thing in things]
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - as above
-
-    found: dict[int, T] = {}
-    left = deque(enumerate(things))
-
-    def work(_: int) -> None:
-        while (taken := _next(left)) is not None:
-            place, thing = taken
-            found[place] = look(thing)
-
-    with _one_thread_a_product(), ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(threads)))
-    return [found[place] for place in range(len(things))]
-
-
-def _next(left: deque[T]) -> T | None:
-    with suppress(IndexError):  # another thread took the last
-        return left.popleft()
-    return None
-
-
-def _one_thread_a_product() -> AbstractContextManager[object]:
-    """Keep numpy's matrix products from taking every core each: with two at a time they wait for one another.
-
-    Source: 2.9 GB/s with OpenBLAS's own threads, 3.6 without, on 2 cores.
-    """
-    variable = "KMP_DUPLICATE_LIB_OK"
-    was_there = variable in os.environ
-    try:
-        from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - for large adapters alone
-    except ImportError:
-        return nullcontext()  # slower, and as right
-    if not was_there:
-        os.environ.pop(variable, None)  # the import sets it, for every library of this process and its children
-    limited: AbstractContextManager[object] = ThreadpoolController().select(internal_api="openblas").limit(limits=1)
-    return limited
-
-
-def _updates_of(facts: AdapterFacts) -> dict[str, Update]:
-    """What LoRA adds, by module; of AdaLoRA, which has a factor between the two, nothing."""
-    from .tensor_values import Update  # noqa: PLC0415 - numpy
-
-    layout = facts.layout
-    if facts.intent.method != "LORA" or layout is None:
-        return {}
-    return {
-        path: Update(module.lora_a, module.lora_b, layout.ranks[path], layout.scales[path])
-        for path, module in layout.modules.items()
-        if module.lora_a is not None and module.lora_b is not None
-    }

@@ -71,7 +71,7 @@ ROOMS = {
     "runs": {"runs", "reading", "run_logs", "log_text", "event_files", "symptoms", "curves", "resumed_logs"},
     "adapter": {
         *("adapters", "adapter_card", "adapter_facts", "adapter_folder", "file_checks", "loaders"),
-        *("tensor_files", "tensor_values", "tensor_checks"),
+        *("tensor_files", "tensor_values", "tensor_checks", "value_reading"),
         *("lora_intent", "lora_layout", "lora_coverage", "name_patterns"),
         *("pickles", "pickle_machine", "pickle_stack", "pickle_policy", "pickle_script", "pickled_tensors"),
     },

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import faults
 import pytest
@@ -16,7 +13,7 @@ import support
 import torch
 from safetensors.torch import load_file, save_file
 
-from unsilent import adapter_facts, manifest
+from unsilent import manifest
 from unsilent.adapter_facts import AdapterFacts, collect
 from unsilent.adapter_folder import read_folder
 
@@ -168,52 +165,3 @@ def test_what_is_no_pair_of_matrices_has_no_norm(adapter: Path) -> None:
     facts = facts_of(adapter)
 
     assert (len(facts.norms), name in facts.norms) == (13, False)
-
-
-@pytest.mark.parametrize("limited", [True, False], ids=["one thread a product", "without threadpoolctl"])
-@pytest.mark.parametrize("described", [True, False], ids=["hashed beside", "all cores"])
-def test_large_adapter_is_read_in_threads(
-    adapter: Path, monkeypatch: pytest.MonkeyPatch, *, limited: bool, described: bool
-) -> None:
-    """Values, norms and their order are those of one thread; a core is left to the hash."""
-    if described:
-        manifest.write_manifest(adapter, support.manifest_content())
-    alone = facts_of(adapter)
-    asked: list[int] = []
-    each = adapter_facts._each
-
-    def note(look: Any, things: Any, threads: int) -> Any:  # noqa: ANN401 - as the real one
-        asked.append(threads)
-        return each(look, things, threads)
-
-    monkeypatch.setattr(adapter_facts, "LARGE", 100)
-    monkeypatch.setattr(adapter_facts, "ELEMENTS", 1)
-    monkeypatch.setattr(adapter_facts, "_each", note)
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
-    if not limited:
-        monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    together = facts_of(adapter)
-
-    assert set(asked) == {2 if described else 3}
-    assert list((together.values or {}).items()) == list((alone.values or {}).items())
-    assert list(together.norms.items()) == list(alone.norms.items())
-    assert len(together.norms) == 14
-
-
-def test_many_small_tensors_are_read_in_one_thread(adapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However large they are together: threads would wait for one another."""
-    monkeypatch.setattr(adapter_facts, "LARGE", 100)
-    monkeypatch.setattr(adapter_facts, "_one_thread_a_product", None)
-
-    assert len(facts_of(adapter).values or ()) == 28
-
-
-@pytest.mark.parametrize("before", [None, "FALSE"])
-def test_threads_leave_the_environment_alone(monkeypatch: pytest.MonkeyPatch, before: str | None) -> None:
-    """Importing threadpoolctl sets a variable for all libraries; it is as it was afterwards."""
-    name = "KMP_DUPLICATE_LIB_OK"
-    monkeypatch.delitem(sys.modules, "threadpoolctl", raising=False)
-    monkeypatch.setenv(name, before) if before else monkeypatch.delenv(name, raising=False)
-
-    with adapter_facts._one_thread_a_product():
-        assert os.environ.get(name) == before

@@ -193,7 +193,7 @@ def test_file_that_changes_meanwhile_is_not_judged(tmp_path: Path, monkeypatch: 
         os.utime(folder / "adapter_model.safetensors", (1, 1))
         return real(update)
 
-    monkeypatch.setattr(tensor_values, "look_at_update", look)
+    monkeypatch.setattr("unsilent.value_reading.look_at_update", look)
 
     assert {one.reason for one in inspect_adapter(folder).outcomes} == {
         "adapter_model.safetensors changed while it was read"
