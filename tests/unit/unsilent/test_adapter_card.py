@@ -64,6 +64,14 @@ def test_card_holds_the_norm_of_every_module(tmp_path: Path) -> None:
     assert broken["values"] == [norms["values"][0], ["nan", None]]
 
 
+def test_card_draws_no_more_than_can_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two names in two layers, where three places are the limit."""
+    support.write_adapter(tmp_path, manifest=False, target_modules=["q_proj", "v_proj"])
+    monkeypatch.setattr("unsilent.adapter_card.MOST_CELLS", 3)
+
+    assert inspect_adapter(tmp_path).cards[0].content["update_norms"] is None
+
+
 def test_card_of_what_is_not_known(tmp_path: Path) -> None:
     """Another method, found below the folder, not trained, changed since: each in words."""
     folder = support.write_adapter(tmp_path / "run" / "checkpoint-7")

@@ -88,7 +88,16 @@ def test_tensors_that_hold_one_number(tensor: bytes, values: list[float]) -> Non
     assert list(_tensor(tensor)) == values
 
 
-@pytest.mark.parametrize(("message", "match"), [(b"\x0b\x01", "kind 3"), (b"\xff\xff", "without an end")])
+@pytest.mark.parametrize(
+    ("message", "match"),
+    [
+        (b"\x0b\x01", "kind 3"),
+        (b"\xff\xff", "without an end"),
+        (b"\xff" * 10 + b"\x01", "without an end"),
+        (b"\x08\x01" * 100_001, "more than 100,000 fields"),
+    ],
+    ids=["a group", "cut", "eleven bytes", "many"],
+)
 def test_what_is_no_protocol_buffer_is_refused(message: bytes, match: str) -> None:
     """Groups, which nobody writes, and numbers that never end."""
     with pytest.raises(ValueError, match=match):

@@ -160,3 +160,13 @@ def test_grid_has_a_row_for_each_name() -> None:
 
     assert grid == ["mlp.experts.*.up  #.#", "lm_head           #"]
     assert Coverage({}, 0).as_grid() == []
+
+
+def test_what_nobody_could_see_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither more places than a picture has room for, nor more losses than anybody reads."""
+    monkeypatch.setattr("unsilent.lora_coverage.MOST_CELLS", 3)
+    monkeypatch.setattr("unsilent.lora_coverage.MOST_PLACES", 1)
+    found = covered(layers(ATTENTION + FEED_FORWARD, [0, 2]), ["q_proj", "up_proj"])
+
+    assert found.as_grid() == ["7 names in 3 layers: too many to draw"]
+    assert found.lost == ("model.layers.1.self_attn.q_proj",)

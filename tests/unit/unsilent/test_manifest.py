@@ -108,10 +108,10 @@ def test_edited_manifest_is_noticed(folder: Path, changes: dict[str, object]) ->
         manifests.read_manifest(folder)
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../other", "x"])
+@pytest.mark.parametrize("name", ["/etc/passwd", "../other", "x", "./x", "a//x"])
 def test_files_outside_the_folder_are_refused(folder: Path, name: str) -> None:
-    """A manifest cannot point anywhere else, nor describe a file by half."""
-    edit(folder, files={name: {"sha256": "x"}})
+    """A manifest cannot point anywhere else, nor describe a file by half, nor one file by many names."""
+    edit(folder, files={name: {"sha256": "x"} | ({"bytes": 1} if name != "x" else {})})
 
     with pytest.raises(manifests.ManifestUnusable, match=rf"files\.{name}"):
         manifests.read_manifest(folder)
