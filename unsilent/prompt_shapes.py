@@ -72,7 +72,7 @@ def trained_texts(run: Run) -> list[Trained]:
 
 
 def _texts_of_rows(trainer: Call) -> Iterator[Trained]:
-    """What TRL's trainers tokenize themselves: rows with a prompt and a completion, or messages, or a text."""
+    """What TRL's trainers tokenize themselves: rows with a prompt and a completion, or messages."""
     for choice in walk(trainer.argument("train_dataset")) if trainer.last == "SFTTrainer" else ():
         columns = choice.thing.items if isinstance(choice.thing, Table) else {}
         for asked in _texts_of(columns.get("prompt", ())):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .code_findings import Finding, concerns, part_of
 from .model_calls import trainings
-from .prompt_shapes import HOLE, Trained, asked_texts, spoken, trained_texts
+from .prompt_shapes import CHAT, HOLE, Trained, asked_texts, spoken, trained_texts
 from .symbols import (
     Result,
     Site,
@@ -72,8 +72,8 @@ def _is_question(choice: Choice) -> bool:
 
 
 def _fits(shape: str, text: Trained, never: str | None) -> bool:
-    """Whether a prompt is the trained one, or goes on as the text did that was learnt."""
-    if text.prompt is not None and shape == text.prompt:
+    """Whether a prompt is the trained one, or goes on as the learnt text did; some chats nobody knows."""
+    if shape == text.prompt or (shape == CHAT and text.whole.startswith(CHAT)):
         return True
     if text.prompt is not None and not shape.startswith(text.prompt):
         return False

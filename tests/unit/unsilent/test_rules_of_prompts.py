@@ -295,6 +295,7 @@ MISMATCH = "  # <- prompt-mismatch"
         (PAIRS, "from_dict", 'f"{question}: <answer>"', MISMATCH),
         (TALKS, "from_list", CHAT, ""),
         (TALKS, "from_list", "question.strip()", MISMATCH),
+        (TALKS, "from_list", "self.tokenizer.apply_chat_template(foreign.talk(question), tokenize=False)", ""),
         (MESSAGES, "from_list", CHAT, ""),
         (MESSAGES, "from_list", 'f"{question} <answer>"', MISMATCH),
         ('[{"prompt": q, "completion": f" <answer>{a}</answer>"} for q, a in data]', "from_list", "question", ""),
@@ -304,6 +305,7 @@ MISMATCH = "  # <- prompt-mismatch"
         "other pairs",
         "talks",
         "talks asked plainly",
+        "foreign talks",
         "messages",
         "messages asked plainly",
         "unknown prompts",
@@ -312,5 +314,5 @@ MISMATCH = "  # <- prompt-mismatch"
 def test_rows_that_trl_tokenizes(tmp_path: Path, rows: str, kind: str, asked: str, mark: str) -> None:
     """Its trainer writes conversations with the chat template, and puts completions behind prompts."""
     code = ROWS.replace("ASKED", f"return {asked}{mark}").replace("rows = ROWS", f"rows = {rows}").replace("KIND", kind)
-    code = "        import datasets\n        from trl import SFTTrainer\n" + code[1:]
+    code = "        import datasets, foreign\n        from trl import SFTTrainer\n" + code[1:]
     snippets.assert_as_marked(tmp_path, code, with_llm=True)
